@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What bindgen reads: the kernel headers the module binds to, constants that
+ * bindgen cannot evaluate, and the C helpers, which only wrap inlines and
+ * macros (helpers.c).
+ */
+#ifndef OVNET_BINDINGS_HELPER_H
+#define OVNET_BINDINGS_HELPER_H
+
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/icmp.h>
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/percpu.h>
+#include <linux/ratelimit.h>
+#include <linux/rhashtable.h>
+#include <linux/skbuff.h>
+#include <net/dst_cache.h>
+#include <net/genetlink.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/rtnetlink.h>
+
+#include "net/netlink-gen.h"
+
+/* An object in a table: its key is 64 bits, its value follows. */
+struct ovnet_node {
+	struct rhash_head head;
+	u64 key;
+	struct rcu_head rcu;
+};
+
+/* Socket buffers. */
+unsigned int ovnet_skb_headlen(const struct sk_buff *skb);
+bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len);
+int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
+int ovnet_skb_trim(struct sk_buff *skb, unsigned int len);
+bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset);
+void ovnet_skb_forget_complete(struct sk_buff *skb);
+unsigned int ovnet_skb_gso_size(const struct sk_buff *skb);
+unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb);
+unsigned int ovnet_skb_gso_type(const struct sk_buff *skb);
+void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type);
+bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu);
+u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
+void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
+void ovnet_skb_set_device(struct sk_buff *skb, struct net_device *dev);
+struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
+void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
+u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs);
+
+/* The substrate. */
+struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
+			      const struct in6_addr *src, const struct in6_addr *dst);
+u32 ovnet_dst_mtu(const struct dst_entry *dst);
+unsigned int ovnet_dst_headroom(const struct dst_entry *dst);
+void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+		    bool xnet);
+
+/* Devices and namespaces. */
+void *ovnet_netdev_priv(struct net_device *dev);
+struct net *ovnet_dev_net(const struct net_device *dev);
+bool ovnet_dev_up(const struct net_device *dev);
+void ovnet_dev_setup(struct net_device *dev);
+void ovnet_dev_hold(struct net_device *dev);
+void ovnet_dev_put(struct net_device *dev);
+void ovnet_dev_count_tx(struct net_device *dev, unsigned int len);
+void ovnet_dev_count_rx(struct net_device *dev, unsigned int len);
+void ovnet_dev_count_tx_dropped(struct net_device *dev);
+bool ovnet_dev_mac_is_random(const struct net_device *dev);
+int ovnet_dev_adopt_mac(struct net_device *dev, const u8 *mac, struct netlink_ext_ack *extack);
+struct net *ovnet_newlink_net(struct rtnl_newlink_params *params);
+void *ovnet_net_generic(const struct net *net, unsigned int id);
+bool ovnet_net_eq(const struct net *a, const struct net *b);
+bool ovnet_is_err(const void *ptr);
+long ovnet_ptr_err(const void *ptr);
+void ovnet_put_net(struct net *net);
+
+/* Netlink. */
+struct net *ovnet_info_net(const struct genl_info *info);
+struct net *ovnet_sock_net(const struct sock *sk);
+struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr);
+struct nlattr *ovnet_dump_attr(const struct netlink_callback *cb, int attr);
+const void *ovnet_nla_data(const struct nlattr *nla);
+int ovnet_nla_len(const struct nlattr *nla);
+struct nlattr *ovnet_nla_nest_start(struct sk_buff *skb, int attr);
+void ovnet_nla_nest_end(struct sk_buff *skb, struct nlattr *nest);
+void ovnet_extack(struct netlink_ext_ack *extack, const char *text,
+		  const struct nlattr *bad);
+void ovnet_extack_missing(struct netlink_ext_ack *extack, int attr);
+struct netlink_ext_ack *ovnet_cb_extack(const struct netlink_callback *cb);
+struct sk_buff *ovnet_genlmsg_new(gfp_t flags);
+void *ovnet_genlmsg_put_reply(struct sk_buff *skb, const struct genl_info *info);
+void *ovnet_genlmsg_put_dump(struct sk_buff *skb, struct netlink_callback *cb);
+void ovnet_genlmsg_end(struct sk_buff *skb, void *hdr);
+void ovnet_genlmsg_cancel(struct sk_buff *skb, void *hdr);
+int ovnet_genlmsg_reply(struct sk_buff *skb, const struct genl_info *info);
+void ovnet_genlmsg_multicast(struct net *net, struct sk_buff *skb, gfp_t flags);
+bool ovnet_genl_listeners(struct net *net);
+void ovnet_nlmsg_free(struct sk_buff *skb);
+
+/* Tables. */
+int ovnet_table_init(struct rhashtable *table);
+struct ovnet_node *ovnet_table_get(struct rhashtable *table, const u64 *key);
+int ovnet_table_insert(struct rhashtable *table, struct ovnet_node *node);
+int ovnet_table_replace(struct rhashtable *table, struct ovnet_node *old,
+			struct ovnet_node *new);
+int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node);
+unsigned int ovnet_table_len(const struct rhashtable *table);
+
+/* Per-CPU counters and rate limits. */
+void __percpu *ovnet_percpu_alloc(size_t size);
+void ovnet_percpu_free(void __percpu *counters);
+void ovnet_percpu_add(u64 __percpu *counter, u64 n);
+u64 ovnet_percpu_sum(u64 __percpu *counter);
+void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
+bool ovnet_ratelimit(struct ratelimit_state *rs);
+u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
+
+static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;
+static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV4 = SKB_GSO_TCPV4;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV6 = SKB_GSO_TCPV6;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_TCP_FIXEDID = SKB_GSO_TCP_FIXEDID;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
+	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;
+static const u32 RUST_CONST_HELPER_OVNET_DROPPED = SKB_DROP_REASON_NOT_SPECIFIED;
+
+#endif

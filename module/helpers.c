@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Wrappers of kernel inlines and macros that Rust cannot call.  No decision
+ * is taken here; what each one needs and promises is said where it is wrapped
+ * again, in module/net.
+ */
+#include "bindings_helper.h"
+
+/* ---- socket buffers ------------------------------------------------------ */
+
+unsigned int ovnet_skb_headlen(const struct sk_buff *skb)
+{
+	return skb_headlen(skb);
+}
+
+bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
+{
+	return pskb_may_pull(skb, len);
+}
+
+int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
+{
+	return skb_cow_head(skb, headroom);
+}
+
+int ovnet_skb_trim(struct sk_buff *skb, unsigned int len)
+{
+	return pskb_trim(skb, len);
+}
+
+bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL &&
+	       skb_checksum_start_offset(skb) == offset;
+}
+
+void ovnet_skb_forget_complete(struct sk_buff *skb)
+{
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
+}
+
+unsigned int ovnet_skb_gso_size(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_size;
+}
+
+unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) ? max_t(u16, skb_shinfo(skb)->gso_segs, 1) : 1;
+}
+
+unsigned int ovnet_skb_gso_type(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_type;
+}
+
+void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type)
+{
+	skb_shinfo(skb)->gso_type = type;
+}
+
+bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu)
+{
+	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu)
+			       : skb->len <= mtu;
+}
+
+u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
+{
+	return skb->l4_hash ? skb->hash : 0;
+}
+
+void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
+{
+	skb->protocol = htons(protocol);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, l4);
+	skb_reset_mac_len(skb);
+	skb_clear_hash_if_not_l4(skb);
+}
+
+void ovnet_skb_set_device(struct sk_buff *skb, struct net_device *dev)
+{
+	skb->dev = dev;
+}
+
+struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
+{
+	struct sk_buff *skb = netdev_alloc_skb_ip_align(dev, len);
+
+	if (skb)
+		skb_put_zero(skb, len);
+	return skb;
+}
+
+void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu)
+{
+	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
+}
+
+u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
+{
+	struct iphdr ip = { .saddr = src, .daddr = dst, .protocol = protocol };
+
+	__ip_select_ident(net, &ip, segs);
+	return ntohs(ip.id);
+}
+
+/* ---- the substrate ------------------------------------------------------- */
+
+struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
+			      const struct in6_addr *src, const struct in6_addr *dst)
+{
+	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
+	struct dst_entry *route;
+	struct in6_addr cached;
+
+	route = dst_cache_get_ip6(cache, &cached);
+	if (likely(route))
+		return route;
+	route = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
+	if (route->error || route->dev->flags & IFF_LOOPBACK) {
+		dst_release(route);
+		return NULL;
+	}
+	dst_cache_set_ip6(cache, route, src);
+	return route;
+}
+
+u32 ovnet_dst_mtu(const struct dst_entry *dst)
+{
+	return dst_mtu(dst);
+}
+
+unsigned int ovnet_dst_headroom(const struct dst_entry *dst)
+{
+	return LL_RESERVED_SPACE(dst->dev) + dst->header_len;
+}
+
+void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+		    bool xnet)
+{
+	skb_scrub_packet(skb, xnet);
+	skb_dst_set(skb, dst);
+	skb->dev = dst->dev;
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+	ip6_local_out(net, NULL, skb);
+}
+
+/* ---- devices and namespaces ---------------------------------------------- */
+
+void *ovnet_netdev_priv(struct net_device *dev)
+{
+	return netdev_priv(dev);
+}
+
+struct net *ovnet_dev_net(const struct net_device *dev)
+{
+	return dev_net(dev);
+}
+
+bool ovnet_dev_up(const struct net_device *dev)
+{
+	return dev->flags & IFF_UP;
+}
+
+/*
+ * lltx and no queue: a packet is translated on the sender's CPU and queued by
+ * the substrate's device, once.  The destination stays on the packet for the
+ * path-MTU answer.  The headroom is what translation adds (20) and what the
+ * substrate's Ethernet header needs beyond the one it replaces.
+ */
+void ovnet_dev_setup(struct net_device *dev)
+{
+	const netdev_features_t features = NETIF_F_SG | NETIF_F_HW_CSUM |
+		NETIF_F_HIGHDMA | NETIF_F_TSO | NETIF_F_TSO_ECN |
+		NETIF_F_TSO_MANGLEID | NETIF_F_GSO_UDP_L4;
+
+	ether_setup(dev);
+	dev->lltx = true;
+	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
+	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	netif_keep_dst(dev);
+	dev->needs_free_netdev = true;
+	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
+	dev->features |= features;
+	dev->hw_features |= features;
+	dev->vlan_features |= features;
+	dev->mtu = ETH_DATA_LEN - (sizeof(struct ipv6hdr) - sizeof(struct iphdr));
+	dev->min_mtu = ETH_MIN_MTU;
+	dev->max_mtu = IP_MAX_MTU - (sizeof(struct ipv6hdr) - sizeof(struct iphdr));
+	dev->needed_headroom = 32;
+	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE);
+	eth_hw_addr_random(dev);
+}
+
+void ovnet_dev_hold(struct net_device *dev)
+{
+	dev_hold(dev);
+}
+
+void ovnet_dev_put(struct net_device *dev)
+{
+	dev_put(dev);
+}
+
+void ovnet_dev_count_tx(struct net_device *dev, unsigned int len)
+{
+	dev_sw_netstats_tx_add(dev, 1, len);
+}
+
+void ovnet_dev_count_rx(struct net_device *dev, unsigned int len)
+{
+	dev_sw_netstats_rx_add(dev, len);
+}
+
+void ovnet_dev_count_tx_dropped(struct net_device *dev)
+{
+	dev_core_stats_tx_dropped_inc(dev);
+}
+
+bool ovnet_dev_mac_is_random(const struct net_device *dev)
+{
+	return dev->addr_assign_type == NET_ADDR_RANDOM;
+}
+
+int ovnet_dev_adopt_mac(struct net_device *dev, const u8 *mac, struct netlink_ext_ack *extack)
+{
+	struct sockaddr_storage address = { .ss_family = dev->type };
+
+	memcpy(address.__data, mac, ETH_ALEN);
+	return dev_set_mac_address(dev, &address, extack);
+}
+
+struct net *ovnet_newlink_net(struct rtnl_newlink_params *params)
+{
+	return rtnl_newlink_link_net(params);
+}
+
+void *ovnet_net_generic(const struct net *net, unsigned int id)
+{
+	return net_generic(net, id);
+}
+
+bool ovnet_net_eq(const struct net *a, const struct net *b)
+{
+	return net_eq(a, b);
+}
+
+bool ovnet_is_err(const void *ptr)
+{
+	return IS_ERR(ptr);
+}
+
+long ovnet_ptr_err(const void *ptr)
+{
+	return PTR_ERR(ptr);
+}
+
+void ovnet_put_net(struct net *net)
+{
+	put_net(net);
+}
+
+/* ---- netlink -------------------------------------------------------------- */
+
+struct net *ovnet_info_net(const struct genl_info *info)
+{
+	return genl_info_net(info);
+}
+
+struct net *ovnet_sock_net(const struct sock *sk)
+{
+	return sock_net(sk);
+}
+
+struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr)
+{
+	return info->attrs[attr];
+}
+
+struct nlattr *ovnet_dump_attr(const struct netlink_callback *cb, int attr)
+{
+	return genl_dumpit_info(cb)->info.attrs[attr];
+}
+
+const void *ovnet_nla_data(const struct nlattr *nla)
+{
+	return nla_data(nla);
+}
+
+int ovnet_nla_len(const struct nlattr *nla)
+{
+	return nla_len(nla);
+}
+
+struct nlattr *ovnet_nla_nest_start(struct sk_buff *skb, int attr)
+{
+	return nla_nest_start(skb, attr);
+}
+
+void ovnet_nla_nest_end(struct sk_buff *skb, struct nlattr *nest)
+{
+	nla_nest_end(skb, nest);
+}
+
+void ovnet_extack(struct netlink_ext_ack *extack, const char *text,
+		  const struct nlattr *bad)
+{
+	if (!extack)
+		return;
+	extack->_msg = text;
+	if (bad)
+		NL_SET_BAD_ATTR(extack, bad);
+}
+
+void ovnet_extack_missing(struct netlink_ext_ack *extack, int attr)
+{
+	NL_SET_ERR_ATTR_MISS(extack, NULL, attr);
+}
+
+struct netlink_ext_ack *ovnet_cb_extack(const struct netlink_callback *cb)
+{
+	return cb->extack;
+}
+
+struct sk_buff *ovnet_genlmsg_new(gfp_t flags)
+{
+	return genlmsg_new(GENLMSG_DEFAULT_SIZE, flags);
+}
+
+void *ovnet_genlmsg_put_reply(struct sk_buff *skb, const struct genl_info *info)
+{
+	return genlmsg_put_reply(skb, info, &ovnet_nl_family, 0, info->genlhdr->cmd);
+}
+
+void *ovnet_genlmsg_put_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				&ovnet_nl_family, NLM_F_MULTI,
+				genl_dumpit_info(cb)->op.cmd);
+
+	if (hdr)
+		genl_dump_check_consistent(cb, hdr);
+	return hdr;
+}
+
+void ovnet_genlmsg_end(struct sk_buff *skb, void *hdr)
+{
+	genlmsg_end(skb, hdr);
+}
+
+void ovnet_genlmsg_cancel(struct sk_buff *skb, void *hdr)
+{
+	genlmsg_cancel(skb, hdr);
+}
+
+int ovnet_genlmsg_reply(struct sk_buff *skb, const struct genl_info *info)
+{
+	return genlmsg_reply(skb, info);
+}
+
+void ovnet_genlmsg_multicast(struct net *net, struct sk_buff *skb, gfp_t flags)
+{
+	genlmsg_multicast_netns(&ovnet_nl_family, net, skb, 0, OVNET_NLGRP_EVENTS, flags);
+}
+
+bool ovnet_genl_listeners(struct net *net)
+{
+	return genl_has_listeners(&ovnet_nl_family, net, OVNET_NLGRP_EVENTS);
+}
+
+void ovnet_nlmsg_free(struct sk_buff *skb)
+{
+	nlmsg_free(skb);
+}
+
+/* ---- tables ---------------------------------------------------------------- */
+
+static const struct rhashtable_params ovnet_table_params = {
+	.head_offset = offsetof(struct ovnet_node, head),
+	.key_offset = offsetof(struct ovnet_node, key),
+	.key_len = sizeof_field(struct ovnet_node, key),
+	.automatic_shrinking = true,
+};
+
+int ovnet_table_init(struct rhashtable *table)
+{
+	return rhashtable_init(table, &ovnet_table_params);
+}
+
+struct ovnet_node *ovnet_table_get(struct rhashtable *table, const u64 *key)
+{
+	return rhashtable_lookup(table, key, ovnet_table_params);
+}
+
+int ovnet_table_insert(struct rhashtable *table, struct ovnet_node *node)
+{
+	return rhashtable_insert_fast(table, &node->head, ovnet_table_params);
+}
+
+int ovnet_table_replace(struct rhashtable *table, struct ovnet_node *old,
+			struct ovnet_node *new)
+{
+	return rhashtable_replace_fast(table, &old->head, &new->head,
+				       ovnet_table_params);
+}
+
+int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node)
+{
+	return rhashtable_remove_fast(table, &node->head, ovnet_table_params);
+}
+
+unsigned int ovnet_table_len(const struct rhashtable *table)
+{
+	return atomic_read(&table->nelems);
+}
+
+/* ---- per-CPU counters and rate limits --------------------------------------- */
+
+void __percpu *ovnet_percpu_alloc(size_t size)
+{
+	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL);
+}
+
+void ovnet_percpu_free(void __percpu *counters)
+{
+	free_percpu(counters);
+}
+
+void ovnet_percpu_add(u64 __percpu *counter, u64 n)
+{
+	this_cpu_add(*counter, n);
+}
+
+u64 ovnet_percpu_sum(u64 __percpu *counter)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
+	return sum;
+}
+
+void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst)
+{
+	ratelimit_state_init(rs, HZ, burst);
+	ratelimit_set_flags(rs, RATELIMIT_MSG_ON_RELEASE);
+}
+
+bool ovnet_ratelimit(struct ratelimit_state *rs)
+{
+	return __ratelimit(rs);
+}
+
+u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs)
+{
+	return ratelimit_state_reset_miss(rs);
+}
