@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause)
+/* Do not edit directly, auto-generated from: */
+/*	Documentation/netlink/specs/ovnet.yaml */
+/* YNL-GEN kernel source */
+/* To regenerate run: scripts/generate */
+
+#include <net/netlink.h>
+#include <net/genetlink.h>
+
+#include "netlink-gen.h"
+
+#include <uapi/linux/ovnet.h>
+
+/* Integer value ranges */
+static const struct netlink_range_validation ovnet_a_network_vni_range = {
+	.min	= 1ULL,
+	.max	= OVNET_VNI_MAX,
+};
+
+static const struct netlink_range_validation ovnet_a_port_vni_range = {
+	.min	= 1ULL,
+	.max	= OVNET_VNI_MAX,
+};
+
+static const struct netlink_range_validation ovnet_a_port_gen_range = {
+	.max	= OVNET_GEN_MAX,
+};
+
+static const struct netlink_range_validation ovnet_a_mapping_vni_range = {
+	.min	= 1ULL,
+	.max	= OVNET_VNI_MAX,
+};
+
+static const struct netlink_range_validation ovnet_a_mapping_gen_range = {
+	.max	= OVNET_GEN_MAX,
+};
+
+/* OVNET_CMD_HOST_SET - do */
+static const struct nla_policy ovnet_host_set_nl_policy[OVNET_A_HOST_LOCATOR + 1] = {
+	[OVNET_A_HOST_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+};
+
+/* OVNET_CMD_HOST_DEL - do */
+static const struct nla_policy ovnet_host_del_nl_policy[OVNET_A_HOST_LOCATOR + 1] = {
+	[OVNET_A_HOST_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+};
+
+/* OVNET_CMD_HOST_GET - do */
+static const struct nla_policy ovnet_host_get_nl_policy[OVNET_A_HOST_LOCATOR + 1] = {
+	[OVNET_A_HOST_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+};
+
+/* OVNET_CMD_NETWORK_SET - do */
+static const struct nla_policy ovnet_network_set_nl_policy[OVNET_A_NETWORK_TTL + 1] = {
+	[OVNET_A_NETWORK_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_network_vni_range),
+	[OVNET_A_NETWORK_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
+};
+
+/* OVNET_CMD_NETWORK_DEL - do */
+static const struct nla_policy ovnet_network_del_nl_policy[OVNET_A_NETWORK_VNI + 1] = {
+	[OVNET_A_NETWORK_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_network_vni_range),
+};
+
+/* OVNET_CMD_NETWORK_GET - do */
+static const struct nla_policy ovnet_network_get_nl_policy[OVNET_A_NETWORK_VNI + 1] = {
+	[OVNET_A_NETWORK_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_network_vni_range),
+};
+
+/* OVNET_CMD_PORT_SET - do */
+static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_GEN + 1] = {
+	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_PORT_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_port_vni_range),
+	[OVNET_A_PORT_ADDRESS] = { .type = NLA_BE32, },
+	[OVNET_A_PORT_MAC] = NLA_POLICY_EXACT_LEN(6),
+	[OVNET_A_PORT_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_port_gen_range),
+};
+
+/* OVNET_CMD_PORT_DEL - do */
+static const struct nla_policy ovnet_port_del_nl_policy[OVNET_A_PORT_NETNS_FD + 1] = {
+	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
+};
+
+/* OVNET_CMD_PORT_GET - do */
+static const struct nla_policy ovnet_port_get_nl_policy[OVNET_A_PORT_NETNS_FD + 1] = {
+	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
+};
+
+/* OVNET_CMD_MAPPING_SET - do */
+static const struct nla_policy ovnet_mapping_set_nl_policy[OVNET_A_MAPPING_GEN + 1] = {
+	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
+	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
+	[OVNET_A_MAPPING_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+	[OVNET_A_MAPPING_MAC] = NLA_POLICY_EXACT_LEN(6),
+	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
+};
+
+/* OVNET_CMD_MAPPING_DEL - do */
+static const struct nla_policy ovnet_mapping_del_nl_policy[OVNET_A_MAPPING_GEN + 1] = {
+	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
+	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
+	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
+};
+
+/* OVNET_CMD_MAPPING_GET - do */
+static const struct nla_policy ovnet_mapping_get_do_nl_policy[OVNET_A_MAPPING_ADDRESS + 1] = {
+	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
+	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
+};
+
+/* OVNET_CMD_MAPPING_GET - dump */
+static const struct nla_policy ovnet_mapping_get_dump_nl_policy[OVNET_A_MAPPING_VNI + 1] = {
+	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
+};
+
+/* Ops table for ovnet */
+static const struct genl_split_ops ovnet_nl_ops[] = {
+	{
+		.cmd		= OVNET_CMD_HOST_SET,
+		.doit		= ovnet_nl_host_set_doit,
+		.policy		= ovnet_host_set_nl_policy,
+		.maxattr	= OVNET_A_HOST_LOCATOR,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_HOST_DEL,
+		.doit		= ovnet_nl_host_del_doit,
+		.policy		= ovnet_host_del_nl_policy,
+		.maxattr	= OVNET_A_HOST_LOCATOR,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_HOST_GET,
+		.doit		= ovnet_nl_host_get_doit,
+		.policy		= ovnet_host_get_nl_policy,
+		.maxattr	= OVNET_A_HOST_LOCATOR,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= OVNET_CMD_HOST_GET,
+		.dumpit	= ovnet_nl_host_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= OVNET_CMD_NETWORK_SET,
+		.doit		= ovnet_nl_network_set_doit,
+		.policy		= ovnet_network_set_nl_policy,
+		.maxattr	= OVNET_A_NETWORK_TTL,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_NETWORK_DEL,
+		.doit		= ovnet_nl_network_del_doit,
+		.policy		= ovnet_network_del_nl_policy,
+		.maxattr	= OVNET_A_NETWORK_VNI,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_NETWORK_GET,
+		.doit		= ovnet_nl_network_get_doit,
+		.policy		= ovnet_network_get_nl_policy,
+		.maxattr	= OVNET_A_NETWORK_VNI,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= OVNET_CMD_NETWORK_GET,
+		.dumpit	= ovnet_nl_network_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= OVNET_CMD_PORT_SET,
+		.doit		= ovnet_nl_port_set_doit,
+		.policy		= ovnet_port_set_nl_policy,
+		.maxattr	= OVNET_A_PORT_GEN,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_PORT_DEL,
+		.doit		= ovnet_nl_port_del_doit,
+		.policy		= ovnet_port_del_nl_policy,
+		.maxattr	= OVNET_A_PORT_NETNS_FD,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_PORT_GET,
+		.doit		= ovnet_nl_port_get_doit,
+		.policy		= ovnet_port_get_nl_policy,
+		.maxattr	= OVNET_A_PORT_NETNS_FD,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= OVNET_CMD_PORT_GET,
+		.dumpit	= ovnet_nl_port_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= OVNET_CMD_MAPPING_SET,
+		.doit		= ovnet_nl_mapping_set_doit,
+		.policy		= ovnet_mapping_set_nl_policy,
+		.maxattr	= OVNET_A_MAPPING_GEN,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_MAPPING_DEL,
+		.doit		= ovnet_nl_mapping_del_doit,
+		.policy		= ovnet_mapping_del_nl_policy,
+		.maxattr	= OVNET_A_MAPPING_GEN,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_MAPPING_GET,
+		.doit		= ovnet_nl_mapping_get_doit,
+		.policy		= ovnet_mapping_get_do_nl_policy,
+		.maxattr	= OVNET_A_MAPPING_ADDRESS,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_MAPPING_GET,
+		.dumpit		= ovnet_nl_mapping_get_dumpit,
+		.policy		= ovnet_mapping_get_dump_nl_policy,
+		.maxattr	= OVNET_A_MAPPING_VNI,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd	= OVNET_CMD_STATS_GET,
+		.doit	= ovnet_nl_stats_get_doit,
+		.flags	= GENL_CMD_CAP_DO,
+	},
+};
+
+static const struct genl_multicast_group ovnet_nl_mcgrps[] = {
+	[OVNET_NLGRP_EVENTS] = { "events", },
+};
+
+struct genl_family ovnet_nl_family __ro_after_init = {
+	.name		= OVNET_FAMILY_NAME,
+	.version	= OVNET_FAMILY_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.split_ops	= ovnet_nl_ops,
+	.n_split_ops	= ARRAY_SIZE(ovnet_nl_ops),
+	.mcgrps		= ovnet_nl_mcgrps,
+	.n_mcgrps	= ARRAY_SIZE(ovnet_nl_mcgrps),
+};

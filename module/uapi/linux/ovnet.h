@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
+/* Do not edit directly, auto-generated from: */
+/*	Documentation/netlink/specs/ovnet.yaml */
+/* YNL-GEN uapi header */
+/* To regenerate run: scripts/generate */
+
+#ifndef _UAPI_LINUX_OVNET_H
+#define _UAPI_LINUX_OVNET_H
+
+#define OVNET_FAMILY_NAME	"ovnet"
+#define OVNET_FAMILY_VERSION	1
+
+#define OVNET_VNI_MAX	16777215
+#define OVNET_GEN_MAX	9223372036854775807
+
+/**
+ * enum ovnet_mapping_state - Where the node of a mapping is, as this host
+ *   knows it.
+ * @OVNET_MAPPING_STATE_LOCAL: A port of this host.
+ * @OVNET_MAPPING_STATE_REMOTE: Behind another host's locator.
+ * @OVNET_MAPPING_STATE_DELETED: A tombstone; its generation keeps older news
+ *   out.
+ */
+enum ovnet_mapping_state {
+	OVNET_MAPPING_STATE_LOCAL,
+	OVNET_MAPPING_STATE_REMOTE,
+	OVNET_MAPPING_STATE_DELETED,
+};
+
+/**
+ * enum ovnet_event_kind
+ * @OVNET_EVENT_KIND_MISS: A node asked for, or sent to, an address without a
+ *   mapping.
+ * @OVNET_EVENT_KIND_SPOOF: A node sent from a MAC or an address that is not
+ *   its own.
+ * @OVNET_EVENT_KIND_FORGED: A packet came from a locator where its source node
+ *   is not; the locator attribute is the claimed one.
+ * @OVNET_EVENT_KIND_MAPPING: A mapping was set or deleted.
+ * @OVNET_EVENT_KIND_PORT: A port was configured or its configuration removed.
+ */
+enum ovnet_event_kind {
+	OVNET_EVENT_KIND_MISS,
+	OVNET_EVENT_KIND_SPOOF,
+	OVNET_EVENT_KIND_FORGED,
+	OVNET_EVENT_KIND_MAPPING,
+	OVNET_EVENT_KIND_PORT,
+};
+
+/**
+ * enum ovnet_drop_reason - Why a packet was dropped. The same word stands in
+ *   counters, events, tools and documents.
+ * @OVNET_DROP_REASON_MALFORMED: A header is truncated or contradicts the
+ *   packet's length.
+ * @OVNET_DROP_REASON_NO_HOST: This host has no locator yet.
+ * @OVNET_DROP_REASON_PORT_UNCONFIGURED: The port belongs to no network yet.
+ * @OVNET_DROP_REASON_PORT_DOWN: The port of the destination is not up.
+ * @OVNET_DROP_REASON_SPOOF_MAC: The source MAC is not the port's.
+ * @OVNET_DROP_REASON_SPOOF_ADDRESS: The source address is not the port's.
+ * @OVNET_DROP_REASON_NOT_IPV4: A frame of a type this network does not carry.
+ * @OVNET_DROP_REASON_ARP_UNANSWERED: ARP that calls for no answer: a probe of
+ *   the asker's own address, an announcement, a reply.
+ * @OVNET_DROP_REASON_MULTICAST: Multicast or broadcast, which this network
+ *   does not carry.
+ * @OVNET_DROP_REASON_NO_MAPPING: No mapping of the destination is known.
+ * @OVNET_DROP_REASON_DESTINATION_MAC: The destination MAC is not that of the
+ *   destination's mapping.
+ * @OVNET_DROP_REASON_NEEDS_ESCAPE: IPv4 options, a fragment, the reserved
+ *   flag, or a protocol whose number means something else in IPv6 (IGMP among
+ *   them): the fast form cannot restore it.
+ * @OVNET_DROP_REASON_TTL: The packet's TTL is 0.
+ * @OVNET_DROP_REASON_TOO_BIG: The packet exceeds the path's MTU.
+ * @OVNET_DROP_REASON_OFFLOAD: A kind of offload the translation cannot carry
+ *   (GSO type, LRO).
+ * @OVNET_DROP_REASON_NO_ROUTE: The substrate has no route to the remote host.
+ * @OVNET_DROP_REASON_NO_MEMORY: Memory ran out.
+ * @OVNET_DROP_REASON_UNKNOWN_NETWORK: The packet's network is not on this
+ *   host.
+ * @OVNET_DROP_REASON_NETWORK_MISMATCH: Source and destination are of different
+ *   networks.
+ * @OVNET_DROP_REASON_ADDRESS_FORM: Reserved or unsupported slot, U or G bits
+ *   in an address.
+ * @OVNET_DROP_REASON_NEXT_HEADER: A next header that is not of the fast form.
+ * @OVNET_DROP_REASON_SUBSTRATE_ICMP: An ICMPv6 message of the substrate to a
+ *   node's address.
+ * @OVNET_DROP_REASON_NOT_HERE: The destination node is not on this host.
+ * @OVNET_DROP_REASON_UNKNOWN_SOURCE: No mapping of the source node is known.
+ * @OVNET_DROP_REASON_FORGED_SOURCE: The source locator is not where the source
+ *   node is.
+ */
+enum ovnet_drop_reason {
+	OVNET_DROP_REASON_MALFORMED,
+	OVNET_DROP_REASON_NO_HOST,
+	OVNET_DROP_REASON_PORT_UNCONFIGURED,
+	OVNET_DROP_REASON_PORT_DOWN,
+	OVNET_DROP_REASON_SPOOF_MAC,
+	OVNET_DROP_REASON_SPOOF_ADDRESS,
+	OVNET_DROP_REASON_NOT_IPV4,
+	OVNET_DROP_REASON_ARP_UNANSWERED,
+	OVNET_DROP_REASON_MULTICAST,
+	OVNET_DROP_REASON_NO_MAPPING,
+	OVNET_DROP_REASON_DESTINATION_MAC,
+	OVNET_DROP_REASON_NEEDS_ESCAPE,
+	OVNET_DROP_REASON_TTL,
+	OVNET_DROP_REASON_TOO_BIG,
+	OVNET_DROP_REASON_OFFLOAD,
+	OVNET_DROP_REASON_NO_ROUTE,
+	OVNET_DROP_REASON_NO_MEMORY,
+	OVNET_DROP_REASON_UNKNOWN_NETWORK,
+	OVNET_DROP_REASON_NETWORK_MISMATCH,
+	OVNET_DROP_REASON_ADDRESS_FORM,
+	OVNET_DROP_REASON_NEXT_HEADER,
+	OVNET_DROP_REASON_SUBSTRATE_ICMP,
+	OVNET_DROP_REASON_NOT_HERE,
+	OVNET_DROP_REASON_UNKNOWN_SOURCE,
+	OVNET_DROP_REASON_FORGED_SOURCE,
+};
+
+enum {
+	OVNET_A_HOST_LOCATOR = 1,
+	OVNET_A_HOST_SELF,
+	OVNET_A_HOST_MAPPINGS,
+
+	__OVNET_A_HOST_MAX,
+	OVNET_A_HOST_MAX = (__OVNET_A_HOST_MAX - 1)
+};
+
+enum {
+	OVNET_A_NETWORK_VNI = 1,
+	OVNET_A_NETWORK_TTL,
+	OVNET_A_NETWORK_PORTS,
+	OVNET_A_NETWORK_MAPPINGS,
+
+	__OVNET_A_NETWORK_MAX,
+	OVNET_A_NETWORK_MAX = (__OVNET_A_NETWORK_MAX - 1)
+};
+
+enum {
+	OVNET_A_PORT_IFINDEX = 1,
+	OVNET_A_PORT_NETNS_FD,
+	OVNET_A_PORT_NETNS_ID,
+	OVNET_A_PORT_IFNAME,
+	OVNET_A_PORT_VNI,
+	OVNET_A_PORT_ADDRESS,
+	OVNET_A_PORT_MAC,
+	OVNET_A_PORT_GEN,
+
+	__OVNET_A_PORT_MAX,
+	OVNET_A_PORT_MAX = (__OVNET_A_PORT_MAX - 1)
+};
+
+enum {
+	OVNET_A_MAPPING_VNI = 1,
+	OVNET_A_MAPPING_ADDRESS,
+	OVNET_A_MAPPING_LOCATOR,
+	OVNET_A_MAPPING_MAC,
+	OVNET_A_MAPPING_GEN,
+	OVNET_A_MAPPING_STATE,
+	OVNET_A_MAPPING_IFINDEX,
+	OVNET_A_MAPPING_NETNS_ID,
+
+	__OVNET_A_MAPPING_MAX,
+	OVNET_A_MAPPING_MAX = (__OVNET_A_MAPPING_MAX - 1)
+};
+
+enum {
+	OVNET_A_DROP_REASON = 1,
+	OVNET_A_DROP_PACKETS,
+
+	__OVNET_A_DROP_MAX,
+	OVNET_A_DROP_MAX = (__OVNET_A_DROP_MAX - 1)
+};
+
+enum {
+	OVNET_A_STATS_TX_PACKETS = 1,
+	OVNET_A_STATS_TX_BYTES,
+	OVNET_A_STATS_RX_PACKETS,
+	OVNET_A_STATS_RX_BYTES,
+	OVNET_A_STATS_LOCAL_PACKETS,
+	OVNET_A_STATS_LOCAL_BYTES,
+	OVNET_A_STATS_ARP_REPLIES,
+	OVNET_A_STATS_DROP,
+
+	__OVNET_A_STATS_MAX,
+	OVNET_A_STATS_MAX = (__OVNET_A_STATS_MAX - 1)
+};
+
+enum {
+	OVNET_A_EVENT_KIND = 1,
+	OVNET_A_EVENT_VNI,
+	OVNET_A_EVENT_ADDRESS,
+	OVNET_A_EVENT_MAC,
+	OVNET_A_EVENT_LOCATOR,
+	OVNET_A_EVENT_GEN,
+	OVNET_A_EVENT_STATE,
+	OVNET_A_EVENT_IFINDEX,
+	OVNET_A_EVENT_IFNAME,
+	OVNET_A_EVENT_SUPPRESSED,
+
+	__OVNET_A_EVENT_MAX,
+	OVNET_A_EVENT_MAX = (__OVNET_A_EVENT_MAX - 1)
+};
+
+enum ovnet_cmd {
+	OVNET_CMD_HOST_SET = 1,
+	OVNET_CMD_HOST_DEL,
+	OVNET_CMD_HOST_GET,
+	OVNET_CMD_NETWORK_SET,
+	OVNET_CMD_NETWORK_DEL,
+	OVNET_CMD_NETWORK_GET,
+	OVNET_CMD_PORT_SET,
+	OVNET_CMD_PORT_DEL,
+	OVNET_CMD_PORT_GET,
+	OVNET_CMD_MAPPING_SET,
+	OVNET_CMD_MAPPING_DEL,
+	OVNET_CMD_MAPPING_GET,
+	OVNET_CMD_STATS_GET,
+	OVNET_CMD_EVENT,
+
+	__OVNET_CMD_MAX,
+	OVNET_CMD_MAX = (__OVNET_CMD_MAX - 1)
+};
+
+#define OVNET_MCGRP_EVENTS	"events"
+
+#endif /* _UAPI_LINUX_OVNET_H */

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+// Do not edit: generated from Documentation/netlink/specs/ovnet.yaml
+// by scripts/generate.
+
+//! Numbers of the netlink family: commands, attributes, enumerations, limits.
+
+use neli::consts::genl::{Cmd, NlAttrType};
+use neli::neli_enum;
+
+/// Name of the generic netlink family.
+pub const FAMILY_NAME: &str = "ovnet";
+/// Version of the family, as it stands in every request.
+pub const FAMILY_VERSION: u8 = 1;
+/// Name of the multicast group `events`.
+pub const GROUP_EVENTS: &str = "events";
+/// The largest virtual network id; 0 is the host itself.
+pub const VNI_MAX: u32 = 16_777_215;
+/// The largest generation; one bit short, so that a successor exists.
+pub const GEN_MAX: u64 = 9_223_372_036_854_775_807;
+
+/// Commands of the family.
+#[neli_enum(serialized_type = "u8")]
+pub enum Command {
+    /// Give this host its locator. Refused while the host has ports and the locator differs.
+    HostSet = 1,
+    /// Take this host's locator away. Refused while the host has ports.
+    HostDel = 2,
+    /// This host (do without a locator), a remote one, or all (dump).
+    HostGet = 3,
+    /// Create or change a network.
+    NetworkSet = 4,
+    /// Delete a network and its mappings. Refused while it has ports.
+    NetworkDel = 5,
+    /// One network, or all (dump).
+    NetworkGet = 6,
+    /// Make an ovnet device the port of a node: its network, address and MAC. The device's
+    /// substrate must be the socket's namespace.
+    PortSet = 7,
+    /// Take a port's configuration away. The device stays.
+    PortDel = 8,
+    /// One port, or all (dump).
+    PortGet = 9,
+    /// Say where a node is. A locator that is this host's own needs a port with that address here.
+    MappingSet = 10,
+    /// Forget where a node is. A tombstone with the generation stays, so that older news cannot
+    /// bring the mapping back.
+    MappingDel = 11,
+    /// One mapping, or all, or all of one network (dump).
+    MappingGet = 12,
+    /// Counters of this host.
+    StatsGet = 13,
+    /// Something the listeners of the group should know.
+    Event = 14,
+}
+
+impl Command {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Command::HostSet => Some("host-set"),
+            Command::HostDel => Some("host-del"),
+            Command::HostGet => Some("host-get"),
+            Command::NetworkSet => Some("network-set"),
+            Command::NetworkDel => Some("network-del"),
+            Command::NetworkGet => Some("network-get"),
+            Command::PortSet => Some("port-set"),
+            Command::PortDel => Some("port-del"),
+            Command::PortGet => Some("port-get"),
+            Command::MappingSet => Some("mapping-set"),
+            Command::MappingDel => Some("mapping-del"),
+            Command::MappingGet => Some("mapping-get"),
+            Command::StatsGet => Some("stats-get"),
+            Command::Event => Some("event"),
+            Command::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl Cmd for Command {}
+
+/// Attributes of the set `host`.
+#[neli_enum(serialized_type = "u16")]
+pub enum HostAttr {
+    /// The host's /64 as an IPv6 address in network byte order, its low 64 bits 0.
+    Locator = 1,
+    /// This is the host that answers.
+    Self_ = 2,
+    /// Mappings that point to this host.
+    Mappings = 3,
+}
+
+impl HostAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            HostAttr::Locator => Some("locator"),
+            HostAttr::Self_ => Some("self"),
+            HostAttr::Mappings => Some("mappings"),
+            HostAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for HostAttr {}
+
+/// Attributes of the set `network`.
+#[neli_enum(serialized_type = "u16")]
+pub enum NetworkAttr {
+    /// The `vni` attribute.
+    Vni = 1,
+    /// The TTL a packet gets whose flow label the substrate cleared (default 64).
+    Ttl = 2,
+    /// Ports of this network on this host.
+    Ports = 3,
+    /// Mappings of this network, tombstones included.
+    Mappings = 4,
+}
+
+impl NetworkAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            NetworkAttr::Vni => Some("vni"),
+            NetworkAttr::Ttl => Some("ttl"),
+            NetworkAttr::Ports => Some("ports"),
+            NetworkAttr::Mappings => Some("mappings"),
+            NetworkAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for NetworkAttr {}
+
+/// Attributes of the set `port`.
+#[neli_enum(serialized_type = "u16")]
+pub enum PortAttr {
+    /// Interface index in the namespace the device lives in.
+    Ifindex = 1,
+    /// File descriptor of that namespace; absent means the namespace of the socket.
+    NetnsFd = 2,
+    /// Id of that namespace as seen from the socket's; absent when it is the same one.
+    NetnsId = 3,
+    /// The `ifname` attribute.
+    Ifname = 4,
+    /// The `vni` attribute.
+    Vni = 5,
+    /// The node's virtual address.
+    Address = 6,
+    /// The node's MAC. Absent in a request: derived from the address.
+    Mac = 7,
+    /// Generation of the mapping the port's address gets; absent or 0 in a request means one more
+    /// than the known one.
+    Gen = 8,
+}
+
+impl PortAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            PortAttr::Ifindex => Some("ifindex"),
+            PortAttr::NetnsFd => Some("netns-fd"),
+            PortAttr::NetnsId => Some("netns-id"),
+            PortAttr::Ifname => Some("ifname"),
+            PortAttr::Vni => Some("vni"),
+            PortAttr::Address => Some("address"),
+            PortAttr::Mac => Some("mac"),
+            PortAttr::Gen => Some("gen"),
+            PortAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for PortAttr {}
+
+/// Attributes of the set `mapping`.
+#[neli_enum(serialized_type = "u16")]
+pub enum MappingAttr {
+    /// The `vni` attribute.
+    Vni = 1,
+    /// The `address` attribute.
+    Address = 2,
+    /// The `locator` attribute.
+    Locator = 3,
+    /// The MAC others see. Absent in a request: derived from the address.
+    Mac = 4,
+    /// Strictly increasing per (VNI, address). Greater installs, equal with the same contents
+    /// changes nothing, smaller is refused. Absent or 0 in a request means one more than the known
+    /// one.
+    Gen = 5,
+    /// The `state` attribute.
+    State = 6,
+    /// Of the port, when local.
+    Ifindex = 7,
+    /// Namespace of that port; absent when it is the socket's own.
+    NetnsId = 8,
+}
+
+impl MappingAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            MappingAttr::Vni => Some("vni"),
+            MappingAttr::Address => Some("address"),
+            MappingAttr::Locator => Some("locator"),
+            MappingAttr::Mac => Some("mac"),
+            MappingAttr::Gen => Some("gen"),
+            MappingAttr::State => Some("state"),
+            MappingAttr::Ifindex => Some("ifindex"),
+            MappingAttr::NetnsId => Some("netns-id"),
+            MappingAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for MappingAttr {}
+
+/// Attributes of the set `drop`.
+#[neli_enum(serialized_type = "u16")]
+pub enum DropAttr {
+    /// The `reason` attribute.
+    Reason = 1,
+    /// The `packets` attribute.
+    Packets = 2,
+}
+
+impl DropAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            DropAttr::Reason => Some("reason"),
+            DropAttr::Packets => Some("packets"),
+            DropAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for DropAttr {}
+
+/// Attributes of the set `stats`.
+#[neli_enum(serialized_type = "u16")]
+pub enum StatsAttr {
+    /// Packets of local nodes translated onto the substrate.
+    TxPackets = 1,
+    /// IPv4 bytes of those packets.
+    TxBytes = 2,
+    /// Packets of the substrate delivered to local nodes.
+    RxPackets = 3,
+    /// IPv4 bytes of those packets.
+    RxBytes = 4,
+    /// Packets between two ports of this host.
+    LocalPackets = 5,
+    /// The `local-bytes` attribute.
+    LocalBytes = 6,
+    /// ARP requests answered.
+    ArpReplies = 7,
+    /// One per reason that has dropped a packet.
+    Drop = 8,
+}
+
+impl StatsAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            StatsAttr::TxPackets => Some("tx-packets"),
+            StatsAttr::TxBytes => Some("tx-bytes"),
+            StatsAttr::RxPackets => Some("rx-packets"),
+            StatsAttr::RxBytes => Some("rx-bytes"),
+            StatsAttr::LocalPackets => Some("local-packets"),
+            StatsAttr::LocalBytes => Some("local-bytes"),
+            StatsAttr::ArpReplies => Some("arp-replies"),
+            StatsAttr::Drop => Some("drop"),
+            StatsAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for StatsAttr {}
+
+/// Attributes of the set `event`.
+#[neli_enum(serialized_type = "u16")]
+pub enum EventAttr {
+    /// The `kind` attribute.
+    Kind = 1,
+    /// The `vni` attribute.
+    Vni = 2,
+    /// The `address` attribute.
+    Address = 3,
+    /// The `mac` attribute.
+    Mac = 4,
+    /// The `locator` attribute.
+    Locator = 5,
+    /// The `gen` attribute.
+    Gen = 6,
+    /// The `state` attribute.
+    State = 7,
+    /// Of the port concerned.
+    Ifindex = 8,
+    /// Of the port concerned.
+    Ifname = 9,
+    /// Events of this kind that the rate limit withheld since the last one sent.
+    Suppressed = 10,
+}
+
+impl EventAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            EventAttr::Kind => Some("kind"),
+            EventAttr::Vni => Some("vni"),
+            EventAttr::Address => Some("address"),
+            EventAttr::Mac => Some("mac"),
+            EventAttr::Locator => Some("locator"),
+            EventAttr::Gen => Some("gen"),
+            EventAttr::State => Some("state"),
+            EventAttr::Ifindex => Some("ifindex"),
+            EventAttr::Ifname => Some("ifname"),
+            EventAttr::Suppressed => Some("suppressed"),
+            EventAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for EventAttr {}
+
+/// Where the node of a mapping is, as this host knows it.
+#[neli_enum(serialized_type = "u32")]
+pub enum MappingState {
+    /// A port of this host.
+    Local = 0,
+    /// Behind another host's locator.
+    Remote = 1,
+    /// A tombstone; its generation keeps older news out.
+    Deleted = 2,
+}
+
+impl MappingState {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            MappingState::Local => Some("local"),
+            MappingState::Remote => Some("remote"),
+            MappingState::Deleted => Some("deleted"),
+            MappingState::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// The enumeration `event-kind`.
+#[neli_enum(serialized_type = "u32")]
+pub enum EventKind {
+    /// A node asked for, or sent to, an address without a mapping.
+    Miss = 0,
+    /// A node sent from a MAC or an address that is not its own.
+    Spoof = 1,
+    /// A packet came from a locator where its source node is not; the locator attribute is the
+    /// claimed one.
+    Forged = 2,
+    /// A mapping was set or deleted.
+    Mapping = 3,
+    /// A port was configured or its configuration removed.
+    Port = 4,
+}
+
+impl EventKind {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            EventKind::Miss => Some("miss"),
+            EventKind::Spoof => Some("spoof"),
+            EventKind::Forged => Some("forged"),
+            EventKind::Mapping => Some("mapping"),
+            EventKind::Port => Some("port"),
+            EventKind::UnrecognizedConst(_) => None,
+        }
+    }
+}
