@@ -67,7 +67,9 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 void *ovnet_netdev_priv(struct net_device *dev);
 struct net *ovnet_dev_net(const struct net_device *dev);
 bool ovnet_dev_up(const struct net_device *dev);
-void ovnet_dev_setup(struct net_device *dev);
+void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
+		     void (*destroy)(struct net_device *dev));
+unsigned int ovnet_dev_mtu(const struct net_device *dev);
 void ovnet_dev_hold(struct net_device *dev);
 void ovnet_dev_put(struct net_device *dev);
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len);

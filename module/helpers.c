@@ -171,13 +171,16 @@ bool ovnet_dev_up(const struct net_device *dev)
  * path-MTU answer.  The headroom is what translation adds (20) and what the
  * substrate's Ethernet header needs beyond the one it replaces.
  */
-void ovnet_dev_setup(struct net_device *dev)
+void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
+		     void (*destroy)(struct net_device *dev))
 {
 	const netdev_features_t features = NETIF_F_SG | NETIF_F_HW_CSUM |
 		NETIF_F_HIGHDMA | NETIF_F_TSO | NETIF_F_TSO_ECN |
 		NETIF_F_TSO_MANGLEID | NETIF_F_GSO_UDP_L4;
 
 	ether_setup(dev);
+	dev->netdev_ops = ops;
+	dev->priv_destructor = destroy;
 	dev->lltx = true;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
@@ -193,6 +196,11 @@ void ovnet_dev_setup(struct net_device *dev)
 	dev->needed_headroom = 32;
 	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE);
 	eth_hw_addr_random(dev);
+}
+
+unsigned int ovnet_dev_mtu(const struct net_device *dev)
+{
+	return READ_ONCE(dev->mtu);
 }
 
 void ovnet_dev_hold(struct net_device *dev)

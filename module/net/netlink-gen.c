@@ -140,7 +140,9 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 	},
 	{
 		.cmd	= OVNET_CMD_HOST_GET,
+		.start	= ovnet_nl_host_get_dump_start,
 		.dumpit	= ovnet_nl_host_get_dumpit,
+		.done	= ovnet_nl_host_get_dump_done,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},
 	{
@@ -166,7 +168,9 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 	},
 	{
 		.cmd	= OVNET_CMD_NETWORK_GET,
+		.start	= ovnet_nl_network_get_dump_start,
 		.dumpit	= ovnet_nl_network_get_dumpit,
+		.done	= ovnet_nl_network_get_dump_done,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},
 	{
@@ -218,7 +222,9 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 	},
 	{
 		.cmd		= OVNET_CMD_MAPPING_GET,
+		.start		= ovnet_nl_mapping_get_dump_start,
 		.dumpit		= ovnet_nl_mapping_get_dumpit,
+		.done		= ovnet_nl_mapping_get_dump_done,
 		.policy		= ovnet_mapping_get_dump_nl_policy,
 		.maxattr	= OVNET_A_MAPPING_VNI,
 		.flags		= GENL_CMD_CAP_DUMP,

@@ -12,6 +12,13 @@
 
 #include <uapi/linux/ovnet.h>
 
+int ovnet_nl_host_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_network_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_mapping_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_host_get_dump_done(struct netlink_callback *cb);
+int ovnet_nl_network_get_dump_done(struct netlink_callback *cb);
+int ovnet_nl_mapping_get_dump_done(struct netlink_callback *cb);
+
 int ovnet_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_host_del_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info);

@@ -21,9 +21,9 @@ pub const GEN_MAX: u64 = 9_223_372_036_854_775_807;
 /// Commands of the family.
 #[neli_enum(serialized_type = "u8")]
 pub enum Command {
-    /// Give this host its locator. Refused while the host has ports and the locator differs.
+    /// Give this host its locator. Refused if it has another one and has ports or mappings.
     HostSet = 1,
-    /// Take this host's locator away. Refused while the host has ports.
+    /// Take this host's locator away. Refused while it has ports or mappings.
     HostDel = 2,
     /// This host (do without a locator), a remote one, or all (dump).
     HostGet = 3,

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Generic-netlink requests, answers, dumps and events, in terms of attributes. Process context, but
+//! for events, which may be sent from softirq.
+//!
+//! What a request may carry is checked by the generated policy before anything here is called.
+
+use super::{
+    bindings,
+    namespace::Net,
+    table::{Table, Walk},
+};
+use core::{marker::PhantomData, net::Ipv4Addr, slice};
+use kernel::{error::to_result, prelude::*};
+use ovnet_engine::{Locator, Mac};
+
+/// Why a request is refused: an errno, a text for people, and the attribute that is at fault.
+pub(crate) struct Refusal {
+    pub(crate) errno: Error,
+    pub(crate) text: Option<&'static CStr>,
+    pub(crate) attr: Option<u32>,
+}
+
+impl Refusal {
+    /// A refusal with a text.
+    pub(crate) const fn new(errno: Error, text: &'static CStr) -> Self {
+        Refusal {
+            errno,
+            text: Some(text),
+            attr: None,
+        }
+    }
+
+    /// Names the attribute that is at fault.
+    pub(crate) const fn at(mut self, attr: u32) -> Self {
+        self.attr = Some(attr);
+        self
+    }
+}
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Refusal {
+            errno: error.into(),
+            text: None,
+            attr: None,
+        }
+    }
+}
+
+/// A request, and the attributes it came with.
+pub(crate) struct Request<'a> {
+    info: *mut bindings::genl_info,
+    _info: PhantomData<&'a bindings::genl_info>,
+}
+
+impl<'a> Request<'a> {
+    /// # Safety
+    ///
+    /// `info` must be that of a request being handled, for all of `'a`.
+    pub(super) unsafe fn from_raw(info: *mut bindings::genl_info) -> Self {
+        Request {
+            info,
+            _info: PhantomData,
+        }
+    }
+
+    /// The namespace of the asker's socket.
+    pub(crate) fn net(&self) -> Net {
+        // SAFETY: The info is valid; the socket keeps its namespace while the request is handled.
+        unsafe { Net::from_raw(bindings::ovnet_info_net(self.info)) }
+    }
+
+    fn attr(&self, attr: u32) -> *mut bindings::nlattr {
+        // SAFETY: The info is valid, and only attributes of the command's own set are asked for, within
+        // the range that its policy gave the table.
+        unsafe { bindings::ovnet_info_attr(self.info, attr as i32) }
+    }
+
+    /// The bytes of an attribute, if it is there and has `N` of them.
+    fn bytes<const N: usize>(&self, attr: u32) -> Option<[u8; N]> {
+        // SAFETY: The pointer is null or an attribute of the message.
+        unsafe { attr_bytes(self.attr(attr)) }
+    }
+
+    /// A `u8` attribute.
+    pub(crate) fn u8(&self, attr: u32) -> Option<u8> {
+        self.bytes(attr).map(u8::from_ne_bytes)
+    }
+
+    /// A `u32` attribute.
+    pub(crate) fn u32(&self, attr: u32) -> Option<u32> {
+        self.bytes(attr).map(u32::from_ne_bytes)
+    }
+
+    /// A `u64` attribute.
+    pub(crate) fn u64(&self, attr: u32) -> Option<u64> {
+        self.bytes(attr).map(u64::from_ne_bytes)
+    }
+
+    /// An IPv4 address.
+    pub(crate) fn ipv4(&self, attr: u32) -> Option<Ipv4Addr> {
+        self.bytes::<4>(attr).map(Ipv4Addr::from)
+    }
+
+    /// A MAC.
+    pub(crate) fn mac(&self, attr: u32) -> Option<Mac> {
+        self.bytes(attr).map(Mac)
+    }
+
+    /// An IPv6 prefix or address.
+    pub(crate) fn ipv6(&self, attr: u32) -> Option<[u8; 16]> {
+        self.bytes(attr)
+    }
+
+    /// The refusal of a request that lacks an attribute.
+    pub(crate) fn missing(&self, attr: u32, text: &'static CStr) -> Refusal {
+        // SAFETY: The info is valid; so is its extack, or null.
+        unsafe {
+            if !(*self.info).extack.is_null() {
+                bindings::ovnet_extack_missing((*self.info).extack, attr as i32);
+            }
+        }
+        Refusal::new(EINVAL, text)
+    }
+
+    /// Writes a refusal into the extended ack.
+    pub(super) fn refuse(&self, refusal: &Refusal) -> i32 {
+        let bad = refusal.attr.map_or(core::ptr::null_mut(), |attr| self.attr(attr));
+        if let Some(text) = refusal.text {
+            // SAFETY: The info is valid, the text static.
+            unsafe { bindings::ovnet_extack((*self.info).extack, text.as_char_ptr(), bad) };
+        }
+        refusal.errno.to_errno()
+    }
+
+    /// Answers with one message.
+    pub(super) fn reply(
+        &self,
+        fill: impl FnOnce(&mut Message<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let buffer = Buffer::new(bindings::OVNET_GFP_KERNEL)?;
+        // SAFETY: The buffer and the info are valid.
+        let header = unsafe { bindings::ovnet_genlmsg_put_reply(buffer.0, self.info) };
+        let mut message = Message::begin(buffer.0, header).ok_or(EMSGSIZE)?;
+        fill(&mut message)?;
+        message.end();
+        // SAFETY: The message is given away.
+        to_result(unsafe { bindings::ovnet_genlmsg_reply(buffer.into_raw(), self.info) })?;
+        Ok(())
+    }
+}
+
+/// # Safety
+///
+/// The pointer must be null or a valid attribute.
+unsafe fn attr_bytes<const N: usize>(attr: *const bindings::nlattr) -> Option<[u8; N]> {
+    if attr.is_null() {
+        return None;
+    }
+    // SAFETY: By the contract; the slice is as long as the attribute says.
+    let bytes = unsafe {
+        let len = usize::try_from(bindings::ovnet_nla_len(attr)).ok()?;
+        slice::from_raw_parts(bindings::ovnet_nla_data(attr).cast::<u8>(), len)
+    };
+    bytes.try_into().ok()
+}
+
+/// An owned buffer for a message.
+struct Buffer(*mut bindings::sk_buff);
+
+impl Buffer {
+    fn new(flags: bindings::gfp_t) -> Result<Self> {
+        // SAFETY: A plain allocation.
+        let skb = unsafe { bindings::ovnet_genlmsg_new(flags) };
+        if skb.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Buffer(skb))
+    }
+
+    fn into_raw(self) -> *mut bindings::sk_buff {
+        let skb = self.0;
+        core::mem::forget(self);
+        skb
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: The buffer is owned.
+        unsafe { bindings::ovnet_nlmsg_free(self.0) };
+    }
+}
+
+/// A message being written. One that is dropped before its end is taken back.
+pub(crate) struct Message<'a> {
+    skb: *mut bindings::sk_buff,
+    header: *mut c_void,
+    _buffer: PhantomData<&'a mut bindings::sk_buff>,
+}
+
+impl Message<'_> {
+    fn begin(skb: *mut bindings::sk_buff, header: *mut c_void) -> Option<Self> {
+        (!header.is_null()).then_some(Message {
+            skb,
+            header,
+            _buffer: PhantomData,
+        })
+    }
+
+    fn end(self) {
+        // SAFETY: The header is that of the message begun in this buffer.
+        unsafe { bindings::ovnet_genlmsg_end(self.skb, self.header) };
+        core::mem::forget(self);
+    }
+
+    /// Appends an attribute with these bytes.
+    pub(crate) fn put(&mut self, attr: u32, bytes: &[u8]) -> Result {
+        let len = i32::try_from(bytes.len()).map_err(|_| EMSGSIZE)?;
+        // SAFETY: The buffer is valid, and so are `len` bytes.
+        to_result(unsafe { bindings::nla_put(self.skb, attr as i32, len, bytes.as_ptr().cast()) })
+    }
+
+    /// Appends a `u8`.
+    pub(crate) fn put_u8(&mut self, attr: u32, value: u8) -> Result {
+        self.put(attr, &[value])
+    }
+
+    /// Appends a `u32`.
+    pub(crate) fn put_u32(&mut self, attr: u32, value: u32) -> Result {
+        self.put(attr, &value.to_ne_bytes())
+    }
+
+    /// Appends an `s32`.
+    pub(crate) fn put_i32(&mut self, attr: u32, value: i32) -> Result {
+        self.put(attr, &value.to_ne_bytes())
+    }
+
+    /// Appends a `u64`.
+    pub(crate) fn put_u64(&mut self, attr: u32, value: u64) -> Result {
+        self.put(attr, &value.to_ne_bytes())
+    }
+
+    /// Appends an IPv4 address, in network byte order.
+    pub(crate) fn put_ipv4(&mut self, attr: u32, address: Ipv4Addr) -> Result {
+        self.put(attr, &address.octets())
+    }
+
+    /// Appends a MAC.
+    pub(crate) fn put_mac(&mut self, attr: u32, mac: Mac) -> Result {
+        self.put(attr, &mac.octets())
+    }
+
+    /// Appends a locator as an IPv6 prefix.
+    pub(crate) fn put_locator(&mut self, attr: u32, locator: Locator) -> Result {
+        self.put(attr, &locator.to_prefix())
+    }
+
+    /// Appends a string: the bytes before the first NUL, and a NUL.
+    pub(crate) fn put_name(&mut self, attr: u32, name: &[u8]) -> Result {
+        let name = name.split_inclusive(|&byte| byte == 0).next().unwrap_or(b"\0");
+        self.put(attr, name)
+    }
+
+    /// Appends a nest.
+    pub(crate) fn put_nest(&mut self, attr: u32, fill: impl FnOnce(&mut Self) -> Result) -> Result {
+        // SAFETY: The buffer is valid.
+        let nest = unsafe { bindings::ovnet_nla_nest_start(self.skb, attr as i32) };
+        if nest.is_null() {
+            return Err(EMSGSIZE);
+        }
+        // A nest that does not fit is taken back with the whole message.
+        fill(self)?;
+        // SAFETY: The nest was started in this buffer.
+        unsafe { bindings::ovnet_nla_nest_end(self.skb, nest) };
+        Ok(())
+    }
+}
+
+impl Drop for Message<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The header is that of the message begun in this buffer.
+        unsafe { bindings::ovnet_genlmsg_cancel(self.skb, self.header) };
+    }
+}
+
+/// Sends an event to the group's listeners in `net`; without listeners nothing is done. Any context.
+pub(crate) fn send_event(net: Net, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Result {
+    // SAFETY: The namespace is valid.
+    if !unsafe { bindings::ovnet_genl_listeners(net.as_ptr()) } {
+        return Ok(());
+    }
+    let buffer = Buffer::new(bindings::OVNET_GFP_ATOMIC)?;
+    // SAFETY: The buffer is valid, the family static.
+    let header = unsafe {
+        bindings::genlmsg_put(
+            buffer.0,
+            0,
+            0,
+            &raw const bindings::ovnet_nl_family,
+            0,
+            bindings::ovnet_cmd_OVNET_CMD_EVENT as u8,
+        )
+    };
+    let mut message = Message::begin(buffer.0, header).ok_or(EMSGSIZE)?;
+    fill(&mut message)?;
+    message.end();
+    // SAFETY: The message is given away.
+    unsafe {
+        bindings::ovnet_genlmsg_multicast(net.as_ptr(), buffer.into_raw(), bindings::OVNET_GFP_ATOMIC)
+    };
+    Ok(())
+}
+
+/// A dump under way: one of the calls that fill a buffer each.
+pub(crate) struct Dump<'a> {
+    skb: *mut bindings::sk_buff,
+    callback: *mut bindings::netlink_callback,
+    _callback: PhantomData<&'a mut bindings::netlink_callback>,
+}
+
+/// Words of memory that a dump has between calls.
+const CURSOR: usize = 0;
+const WALK: usize = 1;
+
+impl Dump<'_> {
+    /// # Safety
+    ///
+    /// Both must be those of a dump being handled, for as long as the value lives.
+    pub(super) unsafe fn from_raw(
+        skb: *mut bindings::sk_buff,
+        callback: *mut bindings::netlink_callback,
+    ) -> Self {
+        Dump {
+            skb,
+            callback,
+            _callback: PhantomData,
+        }
+    }
+
+    /// The namespace of the asker's socket.
+    pub(crate) fn net(&self) -> Net {
+        // SAFETY: The callback is valid; the socket keeps its namespace while the dump lasts.
+        unsafe {
+            Net::from_raw(bindings::ovnet_sock_net(
+                (*(*self.callback).skb).__bindgen_anon_2.sk,
+            ))
+        }
+    }
+
+    /// A `u32` attribute of the request.
+    pub(crate) fn u32(&self, attr: u32) -> Option<u32> {
+        // SAFETY: The callback is that of a generic-netlink dump with a policy; see `Request::attr`.
+        unsafe { attr_bytes(bindings::ovnet_dump_attr(self.callback, attr as i32)) }
+            .map(u32::from_ne_bytes)
+    }
+
+    fn memory(&mut self) -> &mut [i64; 6] {
+        // SAFETY: The memory is that of the callback, 48 bytes, zeroed when the dump starts.
+        unsafe { &mut *(&raw mut (*self.callback).__bindgen_anon_1).cast::<[i64; 6]>() }
+    }
+
+    /// A number that stays between calls, 0 at first.
+    pub(crate) fn cursor(&mut self) -> usize {
+        self.memory()[CURSOR] as usize
+    }
+
+    /// Changes that number.
+    pub(crate) fn set_cursor(&mut self, cursor: usize) {
+        self.memory()[CURSOR] = cursor as i64;
+    }
+
+    /// Lets the asker know if what is dumped has changed since the last call.
+    pub(crate) fn set_version(&mut self, version: u32) {
+        // SAFETY: The callback is valid. 0 would mean that there is no version.
+        unsafe { (*self.callback).seq = version.wrapping_add(1).max(1) };
+    }
+
+    /// Appends one message. False: it does not fit, the next call must repeat it.
+    pub(crate) fn put(&mut self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> bool {
+        // SAFETY: Both are valid.
+        let header = unsafe { bindings::ovnet_genlmsg_put_dump(self.skb, self.callback) };
+        let Some(mut message) = Message::begin(self.skb, header) else {
+            return false;
+        };
+        let done = fill(&mut message).is_ok();
+        if done {
+            message.end();
+        }
+        done
+    }
+
+    /// Appends a message per entry of a table, as many as fit; `fill` may skip an entry by `None`.
+    /// True: all are done.
+    pub(crate) fn put_table<V: Send + Sync>(
+        &mut self,
+        fill: impl Fn(u64, &V, &mut Message<'_>) -> Result,
+        wanted: impl Fn(u64, &V) -> bool,
+    ) -> bool {
+        let walk = self.memory()[WALK] as *mut Walk<V>;
+        if walk.is_null() {
+            return true;
+        }
+        // SAFETY: `start` put the walk there, of a table of this type: each command has one `start`.
+        let walk = unsafe { &mut *walk };
+        walk.resume(|key, value| {
+            !wanted(key, value) || self.put(|message| fill(key, value, message))
+        })
+    }
+
+    /// Starts a walk over a table that belongs to the socket's namespace.
+    pub(super) fn start<V: Send + Sync>(&mut self, table: &Table<V>) -> Result {
+        // SAFETY: The socket keeps its namespace, and with it the table, until `done`.
+        let walk = KBox::new(unsafe { table.walk() }?, GFP_KERNEL)?;
+        self.memory()[WALK] = KBox::into_raw(walk) as i64;
+        Ok(())
+    }
+
+    /// Ends the walk.
+    pub(super) fn done<V: Send + Sync>(&mut self) {
+        let walk = core::mem::take(&mut self.memory()[WALK]) as *mut Walk<V>;
+        if !walk.is_null() {
+            // SAFETY: `start` leaked it.
+            drop(unsafe { KBox::from_raw(walk) });
+        }
+    }
+
+    /// What the kernel wants to hear: bytes, so that it calls again, or 0.
+    pub(super) fn result(&self, over: bool) -> i32 {
+        if over {
+            return 0;
+        }
+        // SAFETY: The buffer is valid.
+        match unsafe { (*self.skb).len } {
+            // One message larger than the buffer would make the kernel call for ever.
+            0 => EMSGSIZE.to_errno(),
+            len => len as i32,
+        }
+    }
+}

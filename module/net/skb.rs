@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Owned socket buffers: the packet, from the moment the kernel hands it over until it is sent,
+//! delivered or dropped. Softirq context, or process context with softirqs off.
+
+use super::{bindings, device::Device, namespace::Net, route::Route};
+use core::{net::Ipv4Addr, ptr::NonNull, slice};
+use kernel::prelude::*;
+use ovnet_engine::fast::L4Checksum;
+
+/// EtherType of IPv6 (IEEE 802 numbers).
+const ETH_P_IPV6: u16 = 0x86dd;
+/// EtherType of IPv4.
+const ETH_P_IP: u16 = 0x0800;
+
+/// What the kernel was asked to put off: segmentation that this module cannot carry over.
+pub(crate) struct UnsupportedOffload;
+
+/// An owned socket buffer. Dropping it drops the packet.
+///
+/// # Invariants
+///
+/// The pointer is a valid `sk_buff` that nobody else frees.
+pub(crate) struct Skb(NonNull<bindings::sk_buff>);
+
+impl Skb {
+    /// Takes a packet over from the kernel.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be valid, and the caller must give up its ownership.
+    pub(super) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Option<Self> {
+        // INVARIANT: By the contract.
+        NonNull::new(skb).map(Skb)
+    }
+
+    /// A new packet with these bytes, for `device` to receive.
+    pub(crate) fn new(device: &Device, bytes: &[u8]) -> Option<Self> {
+        let len = u32::try_from(bytes.len()).ok()?;
+        // SAFETY: The device is valid.
+        let mut skb = unsafe { Skb::from_raw(bindings::ovnet_skb_alloc(device.as_ptr(), len)) }?;
+        skb.head_mut(bytes.len())?.copy_from_slice(bytes);
+        Some(skb)
+    }
+
+    fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.0.as_ptr()
+    }
+
+    /// Gives ownership up.
+    pub(super) fn into_raw(self) -> *mut bindings::sk_buff {
+        let skb = self.as_ptr();
+        core::mem::forget(self);
+        skb
+    }
+
+    /// The packet's bytes from its current start, those not linear included.
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.as_ptr()).len }
+    }
+
+    fn data(&self) -> *mut u8 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.as_ptr()).data }
+    }
+
+    /// The first `len` bytes; moves them into the linear part if need be.
+    #[inline]
+    pub(crate) fn head(&mut self, len: usize) -> Option<&[u8]> {
+        let wanted = u32::try_from(len).ok()?;
+        // SAFETY: By the invariant.
+        if !unsafe { bindings::ovnet_skb_may_pull(self.as_ptr(), wanted) } {
+            return None;
+        }
+        // SAFETY: `len` bytes from `data` are linear now, and `self` is borrowed as long as the slice.
+        Some(unsafe { slice::from_raw_parts(self.data(), len) })
+    }
+
+    /// The first `len` bytes to write to: linear, and shared with no clone.
+    #[inline]
+    pub(crate) fn head_mut(&mut self, len: usize) -> Option<&mut [u8]> {
+        let wanted = u32::try_from(len).ok()?;
+        // SAFETY: By the invariant.
+        if unsafe { bindings::skb_ensure_writable(self.as_ptr(), wanted) } != 0 {
+            return None;
+        }
+        // SAFETY: `len` bytes from `data` are linear and private now; `self` is borrowed mutably.
+        Some(unsafe { slice::from_raw_parts_mut(self.data(), len) })
+    }
+
+    /// Makes sure that `len` bytes can be pushed and the header be changed. False: no memory.
+    #[inline]
+    pub(crate) fn reserve(&mut self, len: u32) -> bool {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_cow_head(self.as_ptr(), len) == 0 }
+    }
+
+    /// Moves the packet's start `len` bytes back. False, and nothing done, if the room is not there.
+    #[inline]
+    pub(crate) fn push(&mut self, len: u32) -> bool {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        unsafe {
+            if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
+                return false;
+            }
+            bindings::skb_push(skb, len);
+        }
+        true
+    }
+
+    /// Moves the packet's start `len` bytes on. False, and nothing done, if it is shorter.
+    #[inline]
+    pub(crate) fn pull(&mut self, len: u32) -> bool {
+        // SAFETY: By the invariant.
+        unsafe {
+            bindings::ovnet_skb_may_pull(self.as_ptr(), len)
+                && !bindings::skb_pull(self.as_ptr(), len).is_null()
+        }
+    }
+
+    /// Cuts the packet to `len` bytes: removes link-layer padding. False: no memory.
+    #[inline]
+    pub(crate) fn trim(&mut self, len: u32) -> bool {
+        // SAFETY: By the invariant.
+        self.len() <= len || unsafe { bindings::ovnet_skb_trim(self.as_ptr(), len) == 0 }
+    }
+
+    /// How the checksum of a transport header at `offset` from the packet's start stands.
+    #[inline]
+    pub(crate) fn l4_checksum(&self, offset: i32) -> L4Checksum {
+        // SAFETY: By the invariant.
+        if unsafe { bindings::ovnet_skb_partial_at(self.as_ptr(), offset) } {
+            L4Checksum::Partial
+        } else {
+            L4Checksum::Complete
+        }
+    }
+
+    /// Whether the packet, or each segment it stands for, is at most `mtu` bytes long.
+    #[inline]
+    pub(crate) fn fits(&self, mtu: u32) -> bool {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_fits(self.as_ptr(), mtu) }
+    }
+
+    /// The number of segments it stands for.
+    #[inline]
+    pub(crate) fn segments(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_gso_segs(self.as_ptr()) }
+    }
+
+    /// Hash of the flow where the sender's stack or the device made one from the transport header,
+    /// else 0. Constant per flow.
+    #[inline]
+    pub(crate) fn flow_hash(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
+    }
+
+    /// Says that segments are to be TCP over IPv6.
+    #[inline]
+    pub(crate) fn segment_as_ipv6(&mut self) -> Result<(), UnsupportedOffload> {
+        // A constant IP ID is what the fast form has anyway.
+        self.change_segments(
+            bindings::OVNET_GSO_TCPV4,
+            bindings::OVNET_GSO_TCPV6,
+            bindings::OVNET_GSO_TCP_FIXEDID,
+        )
+    }
+
+    /// Says that segments are to be TCP over IPv4.
+    #[inline]
+    pub(crate) fn segment_as_ipv4(&mut self) -> Result<(), UnsupportedOffload> {
+        self.change_segments(bindings::OVNET_GSO_TCPV6, bindings::OVNET_GSO_TCPV4, 0)
+    }
+
+    /// Swaps the family of segments; `gso_size` is kept, since the transport payload is.
+    fn change_segments(&mut self, from: u32, to: u32, forget: u32) -> Result<(), UnsupportedOffload> {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant.
+        let (size, kind) = unsafe {
+            (bindings::ovnet_skb_gso_size(skb), bindings::ovnet_skb_gso_type(skb))
+        };
+        if size == 0 {
+            return Ok(());
+        }
+        // No kind at all is what LRO leaves, which cannot be undone.
+        if kind & (from | bindings::OVNET_GSO_UDP_L4) == 0
+            || kind & !(from | forget | bindings::OVNET_GSO_NEUTRAL) != 0
+        {
+            return Err(UnsupportedOffload);
+        }
+        let swapped = if kind & from != 0 { kind & !from | to } else { kind };
+        // SAFETY: By the invariant; the shared info is private since the header was made writable.
+        unsafe { bindings::ovnet_skb_set_gso_type(skb, swapped & !forget) };
+        Ok(())
+    }
+
+    /// Says that the packet starts with an IPv4 header of `header_len` bytes.
+    #[inline]
+    pub(crate) fn is_ipv4(&mut self, header_len: u8) {
+        self.set_layers(ETH_P_IP, header_len.into());
+    }
+
+    /// Says that the packet starts with an IPv6 header without extensions.
+    #[inline]
+    pub(crate) fn is_ipv6(&mut self) {
+        self.set_layers(ETH_P_IPV6, 40);
+    }
+
+    fn set_layers(&mut self, protocol: u16, l4: i32) {
+        // SAFETY: By the invariant.
+        unsafe {
+            bindings::ovnet_skb_set_layers(self.as_ptr(), protocol, l4);
+            // What the device summed covers headers that are no more.
+            bindings::ovnet_skb_forget_complete(self.as_ptr());
+        }
+    }
+
+    /// Answers the IPv4 packet with ICMP "fragmentation needed" and this MTU (RFC 1191), rate limited by
+    /// the kernel.
+    pub(crate) fn answer_too_big(&mut self, mtu: u32) {
+        // SAFETY: By the invariant; the network header was set by `is_ipv4`.
+        unsafe { bindings::ovnet_skb_too_big(self.as_ptr(), mtu) };
+    }
+
+    /// Sends the IPv6 packet onto the substrate of `net`.
+    pub(crate) fn send(self, net: Net, route: Route, from: &Device) {
+        let crossing = !from.is_in(net);
+        // SAFETY: The packet and the reference to the route are given away.
+        unsafe {
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.into_raw(), crossing)
+        };
+    }
+
+    /// Hands the Ethernet frame to `device` as received.
+    pub(crate) fn deliver(self, device: &Device) {
+        // SAFETY: The device is valid and the frame is given away, whatever comes of it.
+        unsafe {
+            bindings::ovnet_dev_count_rx(device.as_ptr(), self.len());
+            bindings::dev_forward_skb(device.as_ptr(), self.into_raw());
+        }
+    }
+
+    /// The frame did what it was for: frees it without calling it lost.
+    pub(crate) fn consume(self) {
+        // SAFETY: The packet is given away.
+        unsafe { bindings::consume_skb(self.into_raw()) };
+    }
+}
+
+impl Drop for Skb {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant nobody else frees it.
+        unsafe {
+            bindings::sk_skb_reason_drop(
+                core::ptr::null_mut(),
+                self.as_ptr(),
+                bindings::OVNET_DROPPED,
+            )
+        };
+    }
+}
+
+/// A fresh IPv4 ID for a datagram of `segments` packets (RFC 6864: unique per source, destination and
+/// protocol within the datagram's lifetime).
+#[inline]
+pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, segments: u32) -> u16 {
+    // SAFETY: The namespace is valid.
+    unsafe {
+        bindings::ovnet_ip_ident(
+            net.as_ptr(),
+            u32::from_ne_bytes(src.octets()),
+            u32::from_ne_bytes(dst.octets()),
+            protocol,
+            i32::try_from(segments).unwrap_or(1),
+        )
+    }
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A hash table that packets read under RCU: the kernel's rhashtable with 64-bit keys.
+//!
+//! Reading needs no lock. Writers must be serialised by the caller: `set` and `remove` look up before
+//! they change.
+
+use super::{bindings, rcu::Rcu};
+use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
+use kernel::{error::to_result, prelude::*, sync::rcu, types::Opaque};
+
+/// One entry.
+#[repr(C)]
+struct Node<V> {
+    link: bindings::ovnet_node,
+    value: V,
+}
+
+/// The table. An entry is never changed in place: a reader sees the old one or the new one.
+///
+/// # Invariants
+///
+/// The rhashtable is initialised, and each object in it is a leaked `KBox<Node<V>>`, which is freed after
+/// a grace period once it is out.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Table<V: Send + Sync> {
+    #[pin]
+    inner: Opaque<bindings::rhashtable>,
+    _values: PhantomData<V>,
+}
+
+// SAFETY: The rhashtable locks its own buckets, and the values may be shared and sent.
+unsafe impl<V: Send + Sync> Sync for Table<V> {}
+// SAFETY: As above.
+unsafe impl<V: Send + Sync> Send for Table<V> {}
+
+impl<V: Send + Sync> Table<V> {
+    /// An empty table.
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            // INVARIANT: The rhashtable is initialised, empty.
+            inner <- Opaque::try_ffi_init(|slot| {
+                // SAFETY: `slot` is valid memory for a rhashtable.
+                to_result(unsafe { bindings::ovnet_table_init(slot) })
+            }),
+            _values: PhantomData,
+        })
+    }
+
+    /// The entry of `key`.
+    #[inline]
+    pub(crate) fn get<'a>(&'a self, key: u64, _: Rcu<'a>) -> Option<&'a V> {
+        // SAFETY: The table is initialised, and the caller is an RCU reader.
+        let node = unsafe { bindings::ovnet_table_get(self.inner.get(), &key) };
+        // SAFETY: By the invariant the object is a `Node<V>`, which lives as long as the reader reads.
+        unsafe { node.cast::<Node<V>>().as_ref() }.map(|node| &node.value)
+    }
+
+    /// Sets the entry of `key`, new or in place of an old one.
+    pub(crate) fn set(&self, key: u64, value: V) -> Result {
+        let new = KBox::into_raw(KBox::new(
+            Node {
+                link: bindings::ovnet_node {
+                    key,
+                    ..pin_init::zeroed()
+                },
+                value,
+            },
+            GFP_KERNEL,
+        )?)
+        .cast::<bindings::ovnet_node>();
+        let table = self.inner.get();
+        let reader = rcu::read_lock();
+        // SAFETY: The table is initialised and this is an RCU reader; `new` is a leaked node.
+        let (old, result) = unsafe {
+            let old = bindings::ovnet_table_get(table, &key);
+            if old.is_null() {
+                (old, bindings::ovnet_table_insert(table, new))
+            } else {
+                (old, bindings::ovnet_table_replace(table, old, new))
+            }
+        };
+        drop(reader);
+        match to_result(result) {
+            Ok(()) => {
+                // SAFETY: The table let go of `old`, if there was one.
+                unsafe { Self::retire(old) };
+                Ok(())
+            }
+            Err(error) => {
+                // SAFETY: `new` was leaked above and did not get into the table.
+                drop(unsafe { KBox::from_raw(new.cast::<Node<V>>()) });
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes the entry of `key`; says whether there was one.
+    pub(crate) fn remove(&self, key: u64) -> bool {
+        let table = self.inner.get();
+        let reader = rcu::read_lock();
+        // SAFETY: The table is initialised and this is an RCU reader; writers are serialised, so that
+        // what was found is what is removed.
+        let old = unsafe {
+            let old = bindings::ovnet_table_get(table, &key);
+            if old.is_null() || bindings::ovnet_table_remove(table, old) != 0 {
+                return false;
+            }
+            old
+        };
+        drop(reader);
+        // SAFETY: The table let go of `old`.
+        unsafe { Self::retire(old) };
+        true
+    }
+
+    /// The number of entries.
+    pub(crate) fn len(&self) -> u32 {
+        // SAFETY: The table is initialised.
+        unsafe { bindings::ovnet_table_len(self.inner.get()) }
+    }
+
+    /// Starts a walk over all entries.
+    ///
+    /// # Safety
+    ///
+    /// The walk must end before the table does.
+    pub(super) unsafe fn walk(&self) -> Result<Walk<V>> {
+        let iter = KBox::new(UnsafeCell::new(pin_init::zeroed()), GFP_KERNEL)?;
+        // SAFETY: The table is initialised; the iterator is boxed, so that it stays where it is.
+        unsafe { bindings::rhashtable_walk_enter(self.inner.get(), iter.get()) };
+        // INVARIANT: The walk was entered.
+        Ok(Walk {
+            iter,
+            _values: PhantomData,
+        })
+    }
+
+    /// Calls `visit` with each entry, outside any RCU section long enough to matter: at most once per
+    /// entry that stays, entries that come or go meanwhile may be missed.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, &V)) -> Result {
+        // SAFETY: The walk ends in this function.
+        let mut walk = unsafe { self.walk() }?;
+        walk.resume(|key, value| {
+            visit(key, value);
+            true
+        });
+        Ok(())
+    }
+
+    /// Frees an entry after its last reader.
+    ///
+    /// # Safety
+    ///
+    /// `node` must be null or a leaked `Node<V>` that is in no table any more.
+    unsafe fn retire(node: *mut bindings::ovnet_node) {
+        if !node.is_null() {
+            // SAFETY: By the contract; the callback gets back to the node from its head.
+            unsafe { bindings::call_rcu(&raw mut (*node).rcu, Some(Self::free_rcu)) };
+        }
+    }
+
+    /// Frees an entry after its grace period.
+    ///
+    /// # Safety
+    ///
+    /// `head` must be that of a leaked `Node<V>` that nobody reads.
+    unsafe extern "C" fn free_rcu(head: *mut bindings::callback_head) {
+        let offset = core::mem::offset_of!(bindings::ovnet_node, rcu);
+        // SAFETY: By the contract, and since the link is the first field of the `repr(C)` node.
+        drop(unsafe { KBox::from_raw(head.byte_sub(offset).cast::<Node<V>>()) });
+    }
+
+    /// Frees an entry of a table that dies.
+    ///
+    /// # Safety
+    ///
+    /// `node` must be a leaked `Node<V>` that nobody reads.
+    unsafe extern "C" fn free_now(node: *mut c_void, _: *mut c_void) {
+        // SAFETY: By the contract.
+        drop(unsafe { KBox::from_raw(node.cast::<Node<V>>()) });
+    }
+}
+
+#[pinned_drop]
+impl<V: Send + Sync> PinnedDrop for Table<V> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the invariant each object is a leaked `Node<V>`; the exclusive reference says that
+        // there is no reader.
+        unsafe {
+            bindings::rhashtable_free_and_destroy(
+                self.inner.get(),
+                Some(Self::free_now),
+                core::ptr::null_mut(),
+            )
+        };
+    }
+}
+
+/// A walk over a table, which may pause between entries.
+///
+/// # Invariants
+///
+/// The walk was entered on a table of `V` that outlives it.
+pub(super) struct Walk<V> {
+    iter: KBox<UnsafeCell<bindings::rhashtable_iter>>,
+    _values: PhantomData<V>,
+}
+
+impl<V> Walk<V> {
+    /// Visits entries until `visit` says false; the next call starts with the entry it said false to.
+    /// Says whether the walk is over.
+    pub(super) fn resume(&mut self, mut visit: impl FnMut(u64, &V) -> bool) -> bool {
+        let iter = self.iter.get();
+        // SAFETY: By the invariant the walk was entered.
+        let mut object = unsafe {
+            bindings::rhashtable_walk_start_check(iter);
+            bindings::rhashtable_walk_peek(iter)
+        };
+        let mut over = true;
+        while let Some(node) = NonNull::new(object) {
+            // SAFETY: A plain test of the pointer's value. An error is EAGAIN: the table was resized and
+            // the walk goes on.
+            if !unsafe { bindings::ovnet_is_err(node.as_ptr()) } {
+                // SAFETY: The object is a `Node<V>`, valid until the walk stops.
+                let node = unsafe { node.cast::<Node<V>>().as_ref() };
+                if !visit(node.link.key, &node.value) {
+                    over = false;
+                    break;
+                }
+            }
+            // SAFETY: The walk is started.
+            object = unsafe { bindings::rhashtable_walk_next(iter) };
+        }
+        // SAFETY: The walk is started.
+        unsafe { bindings::rhashtable_walk_stop(iter) };
+        over
+    }
+}
+
+impl<V> Drop for Walk<V> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant the walk was entered.
+        unsafe { bindings::rhashtable_walk_exit(self.iter.get()) };
+    }
+}
