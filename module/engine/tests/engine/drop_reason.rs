@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use ovnet_engine::DropReason;
 
-const SPEC: &str = include_str!("../../../Documentation/netlink/specs/ovnet.yaml");
+const SPEC: &str = include_str!("../../../../Documentation/netlink/specs/ovnet.yaml");
 
 #[test]
 fn words_and_order_are_those_of_the_specification() {
