@@ -70,6 +70,13 @@ fn adjustments() {
 }
 
 #[test]
+fn negations() {
+    for (delta, expected) in [(1, 0xfffe), (0xfffe, 1), (0x8000, 0x7fff), (0xffff, 0xffff)] {
+        assert_eq!(checksum::negate(delta), expected, "{delta:#x}");
+    }
+}
+
+#[test]
 fn an_ipv4_header() {
     let mut header: [u8; 20] = hex("4500 0073 0000 4000 4011 0000 c0a8 0001 c0a8 00c7")
         .try_into()

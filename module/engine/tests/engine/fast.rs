@@ -58,7 +58,7 @@ type Vector = (
     &'static str,
 );
 
-const VECTORS: [Vector; 9] = [
+const VECTORS: [Vector; 11] = [
     (
         "TCP, DF, all of TOS",
         0xffff,
@@ -103,6 +103,24 @@ const VECTORS: [Vector; 9] = [
         "60040800 000a 11 40",
         "14e9 0035 000a ffff d6b7",
         "14e9 0035 000a 5905 d6b7",
+    ),
+    (
+        "TCP whose checksum computes to 0 over IPv6",
+        0,
+        0,
+        "4500 002a 0000 4000 4006 26ca 0a000002 0a000003",
+        "60040800 0016 06 40",
+        "9c40 0050 01020304 00000000 5002 faf0 a6fa 0000 595a",
+        "9c40 0050 01020304 00000000 5002 faf0 0000 0000 595a",
+    ),
+    (
+        "TCP whose checksum computes to 0 over IPv4",
+        0,
+        0,
+        "4500 002a 0000 4000 4006 26ca 0a000002 0a000003",
+        "60040800 0016 06 40",
+        "9c40 0050 01020304 00000000 5002 faf0 0000 0000 0055",
+        "9c40 0050 01020304 00000000 5002 faf0 5905 0000 0055",
     ),
     (
         "ICMPv4 keeps its number and bytes",
@@ -190,12 +208,34 @@ fn a_neutral_pair_of_prefixes_leaves_the_checksum() {
         SubstratePrefix::of(&from.map(|byte| !byte)),
     );
     assert_eq!(path.delta(), 0xffff);
-    let v4 = [hex(VECTORS[0].3), hex(VECTORS[0].5)].concat();
-    let ip = Ipv4::parse(&v4, v4.len() as u32).expect("a valid packet");
-    for csum in [L4Checksum::Complete, L4Checksum::Partial] {
+    // (field, kind, field on both forms): a sender's own value stays, the second zero becomes the first.
+    let vectors = [
+        (0xbc7f, L4Checksum::Complete, 0xbc7f),
+        (0x0000, L4Checksum::Complete, 0x0000),
+        (0xffff, L4Checksum::Complete, 0x0000),
+        (0x1424, L4Checksum::Partial, 0x1424),
+        (0xffff, L4Checksum::Partial, 0xffff),
+        (0x0000, L4Checksum::Partial, 0xffff),
+    ];
+    for (field, csum, expected) in vectors {
+        let mut v4 = [hex(VECTORS[0].3), hex(VECTORS[0].5)].concat();
+        v4[36..38].copy_from_slice(&u16::to_be_bytes(field));
+        let ip = Ipv4::parse(&v4, v4.len() as u32).expect("a valid packet");
         let mut buf = [&[0; 20][..], &v4].concat();
         assert_eq!(fast::to_ipv6(&mut buf, &ip, &path, 0, csum), Ok(()));
-        assert_eq!(buf[40..], v4[20..]);
+        assert_eq!(
+            buf[56..58],
+            u16::to_be_bytes(expected),
+            "{field:#x} {csum:?}"
+        );
+        buf[56..58].copy_from_slice(&u16::to_be_bytes(field));
+        let ip = Ipv6::parse(&buf, buf.len() as u32).expect("a valid packet");
+        assert!(fast::to_ipv4(&mut buf, &ip, &path, 64, 0, csum).is_ok());
+        assert_eq!(
+            buf[56..58],
+            u16::to_be_bytes(expected),
+            "{field:#x} {csum:?}"
+        );
     }
 }
 
