@@ -327,7 +327,7 @@ fn number(digits: &[u8]) -> Result<u16, TopologyError> {
         return Err(TopologyError::Text);
     }
     digits.iter().try_fold(0u16, |number, &digit| {
-        let units = digit.wrapping_sub(b'0') as u16;
+        let units = u16::from(digit.wrapping_sub(b'0'));
         number
             .checked_mul(10)
             .and_then(|tens| tens.checked_add(units))

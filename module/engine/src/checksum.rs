@@ -28,7 +28,7 @@ pub fn sum(bytes: &[u8]) -> u16 {
     let mut total = 0u64;
     let mut rest = bytes;
     while let Some((&words, tail)) = rest.split_first_chunk::<4>() {
-        total = total.wrapping_add(u32::from_ne_bytes(words) as u64);
+        total = total.wrapping_add(u64::from(u32::from_ne_bytes(words)));
         rest = tail;
     }
     let words = match *rest {
@@ -37,7 +37,9 @@ pub fn sum(bytes: &[u8]) -> u16 {
         [a] => [a, 0, 0, 0],
         _ => [0; 4],
     };
-    u16::from_be(fold(total.wrapping_add(u32::from_ne_bytes(words) as u64)))
+    u16::from_be(fold(
+        total.wrapping_add(u64::from(u32::from_ne_bytes(words))),
+    ))
 }
 
 /// The sum of two folded sums.

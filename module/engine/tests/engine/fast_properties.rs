@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 const MODES: [L4Checksum; 2] = [L4Checksum::Complete, L4Checksum::Partial];
 
-/// Any header that is eligible; half of them TCP or UDP.
+/// Any header that is eligible; most are TCP or UDP.
 fn fields() -> impl Strategy<Value = Fields> {
     let protocol = prop_oneof![
         Just(TCP),
