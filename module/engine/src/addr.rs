@@ -292,19 +292,16 @@ impl FromStr for Topology {
     /// Parses `name=number` pairs joined by commas, in any order; the names given tell the layout.
     fn from_str(text: &str) -> Result<Topology, TopologyError> {
         let (mut locale, mut area, mut rack, mut host) = (None, None, None, None);
-        for pair in text.split(',') {
-            let (name, number) = pair.split_once('=').ok_or(TopologyError::Text)?;
-            let field = match name.trim_ascii() {
-                "locale" => &mut locale,
-                "area" => &mut area,
-                "rack" => &mut rack,
-                "host" => &mut host,
+        for pair in text.as_bytes().split(|&byte| byte == b',') {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=').map(<[u8]>::trim_ascii);
+            let field = match halves.next() {
+                Some(b"locale") => &mut locale,
+                Some(b"area") => &mut area,
+                Some(b"rack") => &mut rack,
+                Some(b"host") => &mut host,
                 _ => return Err(TopologyError::Text),
             };
-            let number = number
-                .trim_ascii()
-                .parse::<u16>()
-                .map_err(|_| number_error(number))?;
+            let number = number(halves.next().ok_or(TopologyError::Text)?)?;
             if field.replace(number).is_some() {
                 return Err(TopologyError::Text);
             }
@@ -324,14 +321,18 @@ impl FromStr for Topology {
     }
 }
 
-/// Tells a number that is too large from what is no number.
-fn number_error(text: &str) -> TopologyError {
-    let text = text.trim_ascii();
-    if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
-        TopologyError::Range
-    } else {
-        TopologyError::Text
+/// A decimal number of any length, to tell one that is too large from what is no number.
+fn number(digits: &[u8]) -> Result<u16, TopologyError> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(TopologyError::Text);
     }
+    digits.iter().try_fold(0u16, |number, &digit| {
+        let units = u16::from(digit.wrapping_sub(b'0'));
+        number
+            .checked_mul(10)
+            .and_then(|tens| tens.checked_add(units))
+            .ok_or(TopologyError::Range)
+    })
 }
 
 /// What the substrate addresses of one network on one host have in common: all but the virtual address.

@@ -20,18 +20,26 @@ pub const fn fold(sum: u64) -> u16 {
 }
 
 /// The folded sum of the bytes taken as 16-bit words; an odd last byte is padded with a zero byte.
+///
+/// Words are added four bytes at a time in the machine's order and swapped once at the end: the sum
+/// does not depend on the order of bytes (RFC 1071 §2(B)) nor on the size of words (§2(C)).
 #[inline]
 pub fn sum(bytes: &[u8]) -> u16 {
     let mut total = 0u64;
     let mut rest = bytes;
-    while let Some((&word, tail)) = rest.split_first_chunk::<2>() {
-        total = total.wrapping_add(u16::from_be_bytes(word) as u64);
+    while let Some((&words, tail)) = rest.split_first_chunk::<4>() {
+        total = total.wrapping_add(u64::from(u32::from_ne_bytes(words)));
         rest = tail;
     }
-    if let Some(&last) = rest.first() {
-        total = total.wrapping_add((last as u64) << 8);
-    }
-    fold(total)
+    let words = match *rest {
+        [a, b, c] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        _ => [0; 4],
+    };
+    u16::from_be(fold(
+        total.wrapping_add(u64::from(u32::from_ne_bytes(words))),
+    ))
 }
 
 /// The sum of two folded sums.

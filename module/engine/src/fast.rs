@@ -160,8 +160,8 @@ pub fn to_ipv6(
     let payload_len = ip.payload_len();
     fix_checksum(l4, ip.protocol, payload_len, path.delta, csum)?;
     let df = if ip.df { LABEL_DF } else { 0 };
-    let label = (ip.ttl as u32) << LABEL_TTL_SHIFT | df | (entropy as u32 & LABEL_ENTROPY);
-    let first = 6 << 28 | (ip.tos as u32) << 20 | label;
+    let label = u32::from(ip.ttl) << LABEL_TTL_SHIFT | df | (u32::from(entropy) & LABEL_ENTROPY);
+    let first = 6 << 28 | u32::from(ip.tos) << 20 | label;
     head[0..4].copy_from_slice(&first.to_be_bytes());
     head[4..6].copy_from_slice(&payload_len.to_be_bytes());
     head[6] = ip.protocol;

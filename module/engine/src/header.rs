@@ -126,7 +126,7 @@ impl Ipv4 {
                 .is_some_and(checksum::verify),
         };
         let total_len = u16::from_be_bytes([len0, len1]);
-        if !intact || total_len < header_len as u16 || total_len as u32 > available {
+        if !intact || total_len < u16::from(header_len) || u32::from(total_len) > available {
             return Err(DropReason::Malformed);
         }
         let fragment = u16::from_be_bytes([frag0, frag1]);
@@ -205,7 +205,7 @@ impl Ipv6 {
         let &dst = addresses.first_chunk::<16>().ok_or(DropReason::Malformed)?;
         let version_class_label = u32::from_be_bytes([v0, v1, v2, v3]);
         let payload_len = u16::from_be_bytes([len0, len1]);
-        let total = (payload_len as u32).wrapping_add(IPV6_LEN as u32);
+        let total = u32::from(payload_len).wrapping_add(IPV6_LEN as u32);
         if version_class_label >> 28 != 6 || total > available {
             return Err(DropReason::Malformed);
         }

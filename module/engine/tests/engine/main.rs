@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engine against vectors, properties and sweeps; one module per module of the engine.
+
+mod addr;
+mod arp;
+mod checksum;
+mod drop_reason;
+mod fast;
+mod fast_properties;
+mod header;
+mod mac;
+mod packet;
+mod source;
