@@ -19,6 +19,7 @@
 #include <linux/skbuff.h>
 #include <net/dst_cache.h>
 #include <net/genetlink.h>
+#include <net/gso.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
@@ -79,16 +80,15 @@ bool ovnet_dev_mac_is_random(const struct net_device *dev);
 int ovnet_dev_adopt_mac(struct net_device *dev, const u8 *mac, struct netlink_ext_ack *extack);
 struct net *ovnet_newlink_net(struct rtnl_newlink_params *params);
 void *ovnet_net_generic(const struct net *net, unsigned int id);
-bool ovnet_net_eq(const struct net *a, const struct net *b);
 bool ovnet_is_err(const void *ptr);
 long ovnet_ptr_err(const void *ptr);
 void ovnet_put_net(struct net *net);
 
 /* Netlink. */
 struct net *ovnet_info_net(const struct genl_info *info);
-struct net *ovnet_sock_net(const struct sock *sk);
+struct net *ovnet_dump_net(const struct netlink_callback *cb);
 struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr);
-struct nlattr *ovnet_dump_attr(const struct netlink_callback *cb, int attr);
+struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr);
 const void *ovnet_nla_data(const struct nlattr *nla);
 int ovnet_nla_len(const struct nlattr *nla);
 struct nlattr *ovnet_nla_nest_start(struct sk_buff *skb, int attr);
@@ -96,13 +96,12 @@ void ovnet_nla_nest_end(struct sk_buff *skb, struct nlattr *nest);
 void ovnet_extack(struct netlink_ext_ack *extack, const char *text,
 		  const struct nlattr *bad);
 void ovnet_extack_missing(struct netlink_ext_ack *extack, int attr);
-struct netlink_ext_ack *ovnet_cb_extack(const struct netlink_callback *cb);
 struct sk_buff *ovnet_genlmsg_new(gfp_t flags);
-void *ovnet_genlmsg_put_reply(struct sk_buff *skb, const struct genl_info *info);
+void *ovnet_genlmsg_put_reply(struct sk_buff *skb, struct genl_info *info);
 void *ovnet_genlmsg_put_dump(struct sk_buff *skb, struct netlink_callback *cb);
 void ovnet_genlmsg_end(struct sk_buff *skb, void *hdr);
 void ovnet_genlmsg_cancel(struct sk_buff *skb, void *hdr);
-int ovnet_genlmsg_reply(struct sk_buff *skb, const struct genl_info *info);
+int ovnet_genlmsg_reply(struct sk_buff *skb, struct genl_info *info);
 void ovnet_genlmsg_multicast(struct net *net, struct sk_buff *skb, gfp_t flags);
 bool ovnet_genl_listeners(struct net *net);
 void ovnet_nlmsg_free(struct sk_buff *skb);

@@ -251,11 +251,6 @@ void *ovnet_net_generic(const struct net *net, unsigned int id)
 	return net_generic(net, id);
 }
 
-bool ovnet_net_eq(const struct net *a, const struct net *b)
-{
-	return net_eq(a, b);
-}
-
 bool ovnet_is_err(const void *ptr)
 {
 	return IS_ERR(ptr);
@@ -278,9 +273,9 @@ struct net *ovnet_info_net(const struct genl_info *info)
 	return genl_info_net(info);
 }
 
-struct net *ovnet_sock_net(const struct sock *sk)
+struct net *ovnet_dump_net(const struct netlink_callback *cb)
 {
-	return sock_net(sk);
+	return sock_net(cb->skb->sk);
 }
 
 struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr)
@@ -288,7 +283,7 @@ struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr)
 	return info->attrs[attr];
 }
 
-struct nlattr *ovnet_dump_attr(const struct netlink_callback *cb, int attr)
+struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)
 {
 	return genl_dumpit_info(cb)->info.attrs[attr];
 }
@@ -328,17 +323,12 @@ void ovnet_extack_missing(struct netlink_ext_ack *extack, int attr)
 	NL_SET_ERR_ATTR_MISS(extack, NULL, attr);
 }
 
-struct netlink_ext_ack *ovnet_cb_extack(const struct netlink_callback *cb)
-{
-	return cb->extack;
-}
-
 struct sk_buff *ovnet_genlmsg_new(gfp_t flags)
 {
 	return genlmsg_new(GENLMSG_DEFAULT_SIZE, flags);
 }
 
-void *ovnet_genlmsg_put_reply(struct sk_buff *skb, const struct genl_info *info)
+void *ovnet_genlmsg_put_reply(struct sk_buff *skb, struct genl_info *info)
 {
 	return genlmsg_put_reply(skb, info, &ovnet_nl_family, 0, info->genlhdr->cmd);
 }
@@ -364,7 +354,7 @@ void ovnet_genlmsg_cancel(struct sk_buff *skb, void *hdr)
 	genlmsg_cancel(skb, hdr);
 }
 
-int ovnet_genlmsg_reply(struct sk_buff *skb, const struct genl_info *info)
+int ovnet_genlmsg_reply(struct sk_buff *skb, struct genl_info *info)
 {
 	return genlmsg_reply(skb, info);
 }

@@ -15,7 +15,6 @@
     improper_ctypes,
     unreachable_pub,
     unsafe_op_in_unsafe_fn,
-    unnecessary_transmutes,
     unused_imports,
     clippy::undocumented_unsafe_blocks
 )]

@@ -4,7 +4,7 @@
 
 use super::{
     bindings,
-    namespace::{Namespaced, Registry},
+    namespace::Registry,
     netlink::{Dump, Message, Refusal, Request},
     table::Table,
 };

@@ -342,11 +342,7 @@ impl Dump<'_> {
     /// The namespace of the asker's socket.
     pub(crate) fn net(&self) -> Net {
         // SAFETY: The callback is valid; the socket keeps its namespace while the dump lasts.
-        unsafe {
-            Net::from_raw(bindings::ovnet_sock_net(
-                (*(*self.callback).skb).__bindgen_anon_2.sk,
-            ))
-        }
+        unsafe { Net::from_raw(bindings::ovnet_dump_net(self.callback)) }
     }
 
     /// A `u32` attribute of the request.

@@ -8,7 +8,10 @@ use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{prelude::*, sync::rcu::Guard};
+use kernel::{
+    prelude::*,
+    sync::rcu::{rcu_barrier, Guard},
+};
 
 /// Proof that the code runs inside an RCU read-side critical section that lasts for `'a`.
 ///
@@ -107,5 +110,14 @@ impl<T: Send + Sync> Drop for RcuCell<T> {
             // SAFETY: By the invariant; the exclusive reference says that there is no reader.
             drop(unsafe { KBox::from_raw(old) });
         }
+    }
+}
+
+/// Stands for the callbacks of this module that RCU has yet to run; dropping it waits for them.
+pub(crate) struct Callbacks;
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        rcu_barrier();
     }
 }

@@ -136,6 +136,30 @@ pub const fn touched(protocol: u8) -> usize {
     }
 }
 
+/// How many bytes from the IPv6 header on the translation reads and writes, for a packet with
+/// `payload_len` bytes behind its IP header.
+#[inline]
+pub const fn head_len(protocol: u8, payload_len: u16) -> usize {
+    let touched = touched(protocol);
+    if payload_len as usize >= touched {
+        IPV6_LEN + touched
+    } else {
+        IPV6_LEN
+    }
+}
+
+/// Whether the sender had DF set.
+#[inline]
+pub const fn df(ip: &Ipv6) -> bool {
+    ip.flow_label & LABEL_DF != 0
+}
+
+/// Whether the substrate cleared the flow label: a virtual TTL is never 0.
+#[inline]
+pub const fn scrubbed(ip: &Ipv6) -> bool {
+    ip.flow_label >> LABEL_TTL_SHIFT == 0
+}
+
 /// Turns an IPv4 packet into the fast form.
 ///
 /// `buf` holds 20 spare bytes, the 20-byte IPv4 header that `ip` was parsed from, and at least the
@@ -214,9 +238,9 @@ pub fn to_ipv4(
         checksum::negate(path.delta),
         csum,
     )?;
+    let scrubbed = scrubbed(ip);
+    let df = df(ip);
     let label_ttl = (ip.flow_label >> LABEL_TTL_SHIFT) as u8;
-    let scrubbed = label_ttl == 0;
-    let df = ip.flow_label & LABEL_DF != 0;
     let ttl = if scrubbed { default_ttl } else { label_ttl };
     let [t0, t1] = total_len.to_be_bytes();
     let [i0, i1] = if df { [0, 0] } else { id.to_be_bytes() };

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ovnet: an overlay network without encapsulation.
+//!
+//! This file registers the parts, in order. The way of a packet: `tx` for what a node sends, `rx` for what
+//! the substrate brings, both over the tables of `host`. The way of a command: `control`.
+
+#![deny(missing_docs)]
+
+use kernel::prelude::*;
+
+mod control;
+mod events;
+mod host;
+#[allow(unsafe_code)]
+mod net;
+mod port;
+mod rx;
+mod stats;
+mod tx;
+
+module! {
+    type: Ovnet,
+    name: "ovnet",
+    authors: ["The ovnet developers"],
+    description: "Overlay network by IPv4/IPv6 header translation",
+    license: "GPL",
+    alias: ["rtnl-link-ovnet", "net-pf-16-proto-16-family-ovnet"],
+}
+
+/// What the module has registered. Dropped in this order: nobody can ask, then no device is left, then no
+/// namespace has state, then no callback is pending.
+#[pin_data]
+struct Ovnet {
+    family: net::FamilyRegistration,
+    #[pin]
+    link: net::device::LinkKind<port::Port>,
+    hosts: net::namespace::Registration<host::Host>,
+    callbacks: net::rcu::Callbacks,
+}
+
+impl kernel::InPlaceModule for Ovnet {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            callbacks: net::rcu::Callbacks,
+            hosts: net::namespace::Registry::register()?,
+            link <- net::device::LinkKind::register(),
+            family: net::FamilyRegistration::new()?,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A port: the device of one node, and which node of which network that is.
+
+use crate::{
+    control,
+    host::Host,
+    net::{
+        device::{Device, Driver, Rtnl},
+        rcu::{Rcu, RcuCell},
+        skb::Skb,
+    },
+    tx,
+};
+use kernel::prelude::*;
+use ovnet_engine::{Identity, Mac, Vni};
+
+/// What a configured port is attached as.
+pub(crate) struct Attachment {
+    /// The network.
+    pub(crate) vni: Vni,
+    /// The node's own MAC and address: what it must send from, and is sent to.
+    pub(crate) identity: Identity,
+    /// The MAC that other nodes see (TX2).
+    pub(crate) mac: Mac,
+}
+
+/// The driver of kind `ovnet`.
+pub(crate) struct Port {
+    /// Written under the host's control lock.
+    attachment: RcuCell<Attachment>,
+}
+
+impl Port {
+    /// What the port is attached as, if it is configured.
+    #[inline]
+    pub(crate) fn attachment<'a>(&'a self, rcu: Rcu<'a>) -> Option<&'a Attachment> {
+        self.attachment.load(rcu)
+    }
+
+    /// Attaches the port, or detaches it.
+    pub(crate) fn set_attachment(&self, attachment: Option<Attachment>) -> Result {
+        self.attachment.set(attachment)
+    }
+}
+
+impl Driver for Port {
+    const KIND: &'static CStr = c"ovnet";
+
+    type Substrate = Host;
+
+    fn new() -> Self {
+        Port {
+            attachment: RcuCell::empty(),
+        }
+    }
+
+    #[inline]
+    fn transmit(&self, device: &Device, host: &Host, frame: Skb, rcu: Rcu<'_>) {
+        tx::transmit(self, device, host, frame, rcu);
+    }
+
+    fn detach(&self, device: &Device, host: &Host, _: &Rtnl) {
+        control::detach(host, self, device);
+    }
+}

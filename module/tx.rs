@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a node sends: from its port onto the substrate, to another port of this host, or an ARP answer
+//! back to itself. Softirqs are off and this is an RCU reader.
+//!
+//! ```text
+//! frame -> source check -> ARP? answer
+//!                       -> IPv4: mapping -> local port: deliver
+//!                                        -> remote host: route, size, translate, send
+//! ```
+
+use crate::{
+    host::{Host, Place, Remote},
+    net::{
+        device::{Device, DeviceRef},
+        rcu::Rcu,
+        route::Route,
+        skb::Skb,
+    },
+    port::{Attachment, Port},
+    stats::Count,
+};
+use ovnet_engine::{
+    arp::{self, Arp},
+    fast::{self, Path},
+    header::{Ethernet, Ipv4, ETHERTYPE_ARP, ETHERTYPE_IPV4, IPV4_LEN},
+    DropReason, Mac,
+};
+
+/// What becomes of a frame that is not dropped. The frame has been made ready for it.
+enum Verdict<'a> {
+    /// The sender is answered with this frame.
+    Answer([u8; arp::FRAME_LEN]),
+    /// To a port of this host.
+    Deliver(&'a DeviceRef<Port>),
+    /// Onto the substrate.
+    Send(Route),
+}
+
+/// Takes a frame from the node behind `port`.
+pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb, rcu: Rcu<'_>) {
+    let frame_len = frame.len();
+    let packet_len = u64::from(frame_len).saturating_sub(Ethernet::LEN as u64);
+    let stats = host.stats();
+    match decide(port, device, host, &mut frame, rcu) {
+        Ok(Verdict::Send(route)) => {
+            device.count_tx(frame_len);
+            stats.add(Count::TxPackets, 1);
+            stats.add(Count::TxBytes, packet_len);
+            frame.send(host.net(), route, device);
+        }
+        Ok(Verdict::Deliver(to)) => {
+            device.count_tx(frame_len);
+            stats.add(Count::LocalPackets, 1);
+            stats.add(Count::LocalBytes, packet_len);
+            frame.deliver(to);
+        }
+        Ok(Verdict::Answer(bytes)) => match Skb::new(device, &bytes) {
+            Some(answer) => {
+                device.count_tx(frame_len);
+                stats.add(Count::ArpReplies, 1);
+                answer.deliver(device);
+                frame.consume();
+            }
+            None => host.drop_packet(frame, DropReason::NoMemory),
+        },
+        Err(reason) => {
+            device.count_tx_dropped();
+            host.drop_packet(frame, reason);
+        }
+    }
+}
+
+fn decide<'a>(
+    port: &'a Port,
+    device: &Device,
+    host: &'a Host,
+    frame: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Result<Verdict<'a>, DropReason> {
+    let ethernet = Ethernet::parse(frame.head(Ethernet::LEN).ok_or(DropReason::Malformed)?)?;
+    let own = port.attachment(rcu).ok_or(DropReason::PortUnconfigured)?;
+    match ethernet.ethertype {
+        ETHERTYPE_IPV4 => ipv4(own, &ethernet, device, host, frame, rcu),
+        ETHERTYPE_ARP => arp(own, &ethernet, device, host, frame, rcu),
+        _ => Err(match own.identity.admits_mac(ethernet.src) {
+            Ok(()) => DropReason::NotIpv4,
+            Err(reason) => {
+                host.report_spoof(own.vni, None, ethernet.src, device);
+                reason
+            }
+        }),
+    }
+}
+
+/// Answers for the nodes of the network (TX1, TX5), so that no ARP leaves the host.
+fn arp<'a>(
+    own: &Attachment,
+    ethernet: &Ethernet,
+    device: &Device,
+    host: &Host,
+    frame: &mut Skb,
+    rcu: Rcu<'_>,
+) -> Result<Verdict<'a>, DropReason> {
+    let head = frame
+        .head(Ethernet::LEN + arp::LEN)
+        .ok_or(DropReason::Malformed)?;
+    let request = Arp::parse(head.get(Ethernet::LEN..).unwrap_or(&[]))?;
+    let asked = arp::question(&request, ethernet.src, &own.identity).inspect_err(|&reason| {
+        if matches!(reason, DropReason::SpoofMac | DropReason::SpoofAddress) {
+            host.report_spoof(own.vni, Some(request.sender), ethernet.src, device);
+        }
+    })?;
+    match host.mapping(own.vni, asked, rcu) {
+        Some(mapping) if !matches!(mapping.place, Place::Deleted) => {
+            Ok(Verdict::Answer(arp::reply(&request, mapping.mac)))
+        }
+        _ => {
+            host.report_miss(own.vni, asked, Some(device));
+            Err(DropReason::NoMapping)
+        }
+    }
+}
+
+fn ipv4<'a>(
+    own: &Attachment,
+    ethernet: &Ethernet,
+    device: &Device,
+    host: &'a Host,
+    frame: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Result<Verdict<'a>, DropReason> {
+    if !frame.pull(Ethernet::LEN as u32) {
+        return Err(DropReason::Malformed);
+    }
+    let ip = parse(frame)?;
+    own.identity
+        .admits(ethernet.src, ip.src)
+        .inspect_err(|_| host.report_spoof(own.vni, Some(ip.src), ethernet.src, device))?;
+    if ethernet.dst.is_multicast() || ip.dst.is_multicast() || ip.dst.is_broadcast() {
+        return Err(DropReason::Multicast);
+    }
+    let mapping = match host.mapping(own.vni, ip.dst, rcu) {
+        Some(mapping) if !matches!(mapping.place, Place::Deleted) => mapping,
+        _ => {
+            host.report_miss(own.vni, ip.dst, Some(device));
+            return Err(DropReason::NoMapping);
+        }
+    };
+    if mapping.mac != ethernet.dst {
+        return Err(DropReason::DestinationMac);
+    }
+    // What follows the packet in the frame is link-layer padding (conformance A14).
+    if !frame.trim(ip.total_len.into()) {
+        return Err(DropReason::NoMemory);
+    }
+    frame.is_ipv4(ip.header_len);
+    match &mapping.place {
+        Place::Local(to) => {
+            frame_for(own.mac, to, frame, rcu)?;
+            Ok(Verdict::Deliver(to))
+        }
+        Place::Remote(remote, path) => translate(&ip, remote, path, host, frame),
+        Place::Deleted => Err(DropReason::NoMapping),
+    }
+}
+
+/// Parses the IPv4 header, options included.
+fn parse(frame: &mut Skb) -> Result<Ipv4, DropReason> {
+    let available = frame.len();
+    let head = frame.head(IPV4_LEN).ok_or(DropReason::Malformed)?;
+    let with_options = usize::from(head.first().map_or(0, |first| first & 0xf)) * 4;
+    if with_options <= IPV4_LEN {
+        return Ipv4::parse(head, available);
+    }
+    Ipv4::parse(
+        frame.head(with_options).ok_or(DropReason::Malformed)?,
+        available,
+    )
+}
+
+/// Puts the Ethernet header on a packet for a port of this host: to the node's own MAC, from the sender's
+/// virtual one (RX4). Also the last step of what the substrate brings.
+pub(crate) fn frame_for(
+    from: Mac,
+    to: &DeviceRef<Port>,
+    packet: &mut Skb,
+    rcu: Rcu<'_>,
+) -> Result<(), DropReason> {
+    let node = to
+        .driver()
+        .attachment(rcu)
+        .ok_or(DropReason::PortUnconfigured)?;
+    if !to.is_up() {
+        return Err(DropReason::PortDown);
+    }
+    if !packet.fits(to.mtu()) {
+        return Err(DropReason::TooBig);
+    }
+    let ethernet = Ethernet {
+        dst: node.identity.mac,
+        src: from,
+        ethertype: ETHERTYPE_IPV4,
+    };
+    if !packet.reserve(Ethernet::LEN as u32) || !packet.push(Ethernet::LEN as u32) {
+        return Err(DropReason::NoMemory);
+    }
+    packet
+        .head_mut(Ethernet::LEN)
+        .ok_or(DropReason::NoMemory)?
+        .copy_from_slice(&ethernet.bytes());
+    Ok(())
+}
+
+/// Turns the packet into the fast form and finds its route (TX6, TX10, TX11).
+fn translate<'a>(
+    ip: &Ipv4,
+    remote: &Remote,
+    path: &Path,
+    host: &Host,
+    packet: &mut Skb,
+) -> Result<Verdict<'a>, DropReason> {
+    fast::eligible(ip)?;
+    let route = remote
+        .routes
+        .route(
+            host.net(),
+            &path.from().address(ip.src),
+            &path.to().address(ip.dst),
+        )
+        .ok_or(DropReason::NoRoute)?;
+    let mtu = route.mtu().saturating_sub(fast::GROWTH as u32);
+    if !packet.fits(mtu) {
+        packet.answer_too_big(mtu);
+        return Err(DropReason::TooBig);
+    }
+    if !packet.reserve(fast::GROWTH as u32 + route.headroom()) {
+        return Err(DropReason::NoMemory);
+    }
+    packet
+        .segment_as_ipv6()
+        .map_err(|_| DropReason::Offload)?;
+    let checksum = packet.l4_checksum(IPV4_LEN as i32);
+    let entropy = packet.flow_hash() as u16;
+    if !packet.push(fast::GROWTH as u32) {
+        return Err(DropReason::NoMemory);
+    }
+    let head = packet
+        .head_mut(fast::head_len(ip.protocol, ip.payload_len()))
+        .ok_or(DropReason::NoMemory)?;
+    fast::to_ipv6(head, ip, path, entropy, checksum)?;
+    packet.is_ipv6();
+    Ok(Verdict::Send(route))
+}
