@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Parsing of Ethernet, IPv4 (RFC 791) and IPv6 (RFC 8200) headers into values that agree with the
+//! packet's length. Nothing behind the header is read.
+
+use core::net::Ipv4Addr;
+
+use crate::{checksum, DropReason, Mac};
+
+/// The Ethernet type of IPv4.
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+
+/// The Ethernet type of ARP.
+pub const ETHERTYPE_ARP: u16 = 0x0806;
+
+/// Bytes of an IPv4 header without options.
+pub const IPV4_LEN: usize = 20;
+
+/// Bytes of an IPv6 header.
+pub const IPV6_LEN: usize = 40;
+
+/// An Ethernet header without tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ethernet {
+    /// The destination.
+    pub dst: Mac,
+    /// The source.
+    pub src: Mac,
+    /// The type of what follows; a tagged frame shows its tag's type.
+    pub ethertype: u16,
+}
+
+impl Ethernet {
+    /// Bytes of the header.
+    pub const LEN: usize = 14;
+
+    /// Parses the first bytes of a frame.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if truncated.
+    #[inline]
+    pub fn parse(frame: &[u8]) -> Result<Ethernet, DropReason> {
+        let head = frame
+            .first_chunk::<{ Ethernet::LEN }>()
+            .ok_or(DropReason::Malformed)?;
+        let &[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = head;
+        Ok(Ethernet {
+            dst: Mac([d0, d1, d2, d3, d4, d5]),
+            src: Mac([s0, s1, s2, s3, s4, s5]),
+            ethertype: u16::from_be_bytes([t0, t1]),
+        })
+    }
+
+    /// The header as on the wire.
+    #[inline]
+    pub const fn bytes(&self) -> [u8; Ethernet::LEN] {
+        let [d0, d1, d2, d3, d4, d5] = self.dst.octets();
+        let [s0, s1, s2, s3, s4, s5] = self.src.octets();
+        let [t0, t1] = self.ethertype.to_be_bytes();
+        [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1]
+    }
+}
+
+/// An IPv4 header that is intact and agrees with the packet's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv4 {
+    /// Bytes of the header, options included: 20 to 60.
+    pub header_len: u8,
+    /// Type of service: DSCP and ECN.
+    pub tos: u8,
+    /// Bytes of the packet, header included; what follows in the frame is padding.
+    pub total_len: u16,
+    /// Identification.
+    pub id: u16,
+    /// The reserved flag.
+    pub reserved: bool,
+    /// Don't Fragment.
+    pub df: bool,
+    /// More Fragments.
+    pub mf: bool,
+    /// Offset of this fragment, in units of 8 bytes.
+    pub fragment_offset: u16,
+    /// Time to live.
+    pub ttl: u8,
+    /// Protocol of the payload.
+    pub protocol: u8,
+    /// Source address.
+    pub src: Ipv4Addr,
+    /// Destination address.
+    pub dst: Ipv4Addr,
+}
+
+impl Ipv4 {
+    /// Parses an IPv4 header.
+    ///
+    /// `head` is what of the packet can be read, from the header on: at least 20 bytes, and the options
+    /// if there are any. `available` counts the bytes from the header to the packet's end, read or not.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if the header is truncated, contradicts `available` or its checksum
+    /// is wrong.
+    #[inline]
+    pub fn parse(head: &[u8], available: u32) -> Result<Ipv4, DropReason> {
+        let fixed = head
+            .first_chunk::<IPV4_LEN>()
+            .ok_or(DropReason::Malformed)?;
+        #[rustfmt::skip]
+        let &[
+            version_ihl, tos, len0, len1,
+            id0, id1, frag0, frag1,
+            ttl, protocol, _, _,
+            sa, sb, sc, sd,
+            da, db, dc, dd,
+        ] = fixed;
+        if version_ihl >> 4 != 4 {
+            return Err(DropReason::Malformed);
+        }
+        let header_len = (version_ihl & 0xf) << 2;
+        let intact = match header_len {
+            0..=19 => false,
+            20 => checksum::verify(fixed),
+            _ => head
+                .get(..header_len as usize)
+                .is_some_and(checksum::verify),
+        };
+        let total_len = u16::from_be_bytes([len0, len1]);
+        if !intact || total_len < header_len as u16 || total_len as u32 > available {
+            return Err(DropReason::Malformed);
+        }
+        let fragment = u16::from_be_bytes([frag0, frag1]);
+        Ok(Ipv4 {
+            header_len,
+            tos,
+            total_len,
+            id: u16::from_be_bytes([id0, id1]),
+            reserved: fragment & 0x8000 != 0,
+            df: fragment & 0x4000 != 0,
+            mf: fragment & 0x2000 != 0,
+            fragment_offset: fragment & 0x1fff,
+            ttl,
+            protocol,
+            src: Ipv4Addr::new(sa, sb, sc, sd),
+            dst: Ipv4Addr::new(da, db, dc, dd),
+        })
+    }
+
+    /// Whether the header has options.
+    #[inline]
+    pub const fn has_options(&self) -> bool {
+        self.header_len as usize > IPV4_LEN
+    }
+
+    /// Whether the packet is a fragment of a larger one.
+    #[inline]
+    pub const fn is_fragment(&self) -> bool {
+        self.mf || self.fragment_offset != 0
+    }
+
+    /// Bytes behind the header.
+    #[inline]
+    pub const fn payload_len(&self) -> u16 {
+        self.total_len.saturating_sub(self.header_len as u16)
+    }
+}
+
+/// An IPv6 header that agrees with the packet's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6 {
+    /// Traffic class: DSCP and ECN.
+    pub traffic_class: u8,
+    /// Flow label, 20 bits.
+    pub flow_label: u32,
+    /// Bytes behind the header; what follows in the frame is padding.
+    pub payload_len: u16,
+    /// Type of the next header.
+    pub next_header: u8,
+    /// Hop limit.
+    pub hop_limit: u8,
+    /// Source address.
+    pub src: [u8; 16],
+    /// Destination address.
+    pub dst: [u8; 16],
+}
+
+impl Ipv6 {
+    /// Parses an IPv6 header from `head`, what of the packet can be read from the header on.
+    /// `available` counts the bytes from the header to the packet's end, read or not.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if the header is truncated or contradicts `available`.
+    #[inline]
+    pub fn parse(head: &[u8], available: u32) -> Result<Ipv6, DropReason> {
+        let fixed = head
+            .first_chunk::<IPV6_LEN>()
+            .ok_or(DropReason::Malformed)?;
+        let (&[v0, v1, v2, v3, len0, len1, next_header, hop_limit], addresses) = fixed
+            .split_first_chunk::<8>()
+            .ok_or(DropReason::Malformed)?;
+        let (&src, addresses) = addresses
+            .split_first_chunk::<16>()
+            .ok_or(DropReason::Malformed)?;
+        let &dst = addresses.first_chunk::<16>().ok_or(DropReason::Malformed)?;
+        let version_class_label = u32::from_be_bytes([v0, v1, v2, v3]);
+        let payload_len = u16::from_be_bytes([len0, len1]);
+        let total = (payload_len as u32).wrapping_add(IPV6_LEN as u32);
+        if version_class_label >> 28 != 6 || total > available {
+            return Err(DropReason::Malformed);
+        }
+        Ok(Ipv6 {
+            traffic_class: (version_class_label >> 20) as u8,
+            flow_label: version_class_label & 0xf_ffff,
+            payload_len,
+            next_header,
+            hop_limit,
+            src,
+            dst,
+        })
+    }
+}
