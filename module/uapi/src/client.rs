@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands of the family, one method each.
+
+use std::net::Ipv4Addr;
+
+use neli::consts::socket::NlFamily;
+use ovnet_engine::{Locator, Vni};
+
+use crate::attrs::{AttrSet, Writer};
+use crate::connection::{genl, Connection, Record};
+use crate::event::Events;
+use crate::family::Family;
+use crate::generated::{Command, HostAttr, MappingAttr, FAMILY_VERSION};
+use crate::mapping::mapping_key;
+use crate::network::network_key;
+use crate::{
+    Device, Dump, Error, Host, Mapping, MappingSet, Network, NetworkSet, Port, PortSet, Stats,
+};
+
+/// A connection to the module, for one host.
+///
+/// Every method may fail with [`Error::Refused`], whose [`Kind`](crate::Kind) tells why, and with
+/// [`Error::Io`].
+pub struct Client {
+    connection: Connection,
+    family: Family,
+}
+
+impl Client {
+    /// Connect to the host that is the calling thread's network namespace. The kernel loads the
+    /// module if it must.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModuleMissing`] if the module is neither there nor can be loaded.
+    pub fn connect() -> Result<Client, Error> {
+        let mut connection = Connection::open(NlFamily::Generic)?;
+        let family = Family::resolve(&mut connection)?;
+        Ok(Client { connection, family })
+    }
+
+    /// Give this host its locator. The kernel refuses while it has ports under another.
+    pub fn host_set(&mut self, locator: Locator) -> Result<(), Error> {
+        self.call(Command::HostSet, host_key(Some(locator))?)
+    }
+
+    /// Take this host's locator away, if it is this one. The kernel refuses while it has ports.
+    pub fn host_del(&mut self, locator: Option<Locator>) -> Result<(), Error> {
+        self.call(Command::HostDel, host_key(locator)?)
+    }
+
+    /// The host with this locator, or this one.
+    pub fn host_get(&mut self, locator: Option<Locator>) -> Result<Host, Error> {
+        self.get(Command::HostGet, host_key(locator)?)
+    }
+
+    /// All hosts.
+    pub fn hosts(&mut self) -> Result<Dump<'_, Host>, Error> {
+        self.dump(Command::HostGet, Writer::new())
+    }
+
+    /// Create or change a network.
+    pub fn network_set(&mut self, network: &NetworkSet) -> Result<(), Error> {
+        self.call(Command::NetworkSet, network.attrs()?)
+    }
+
+    /// Delete a network and its mappings. The kernel refuses while it has ports.
+    pub fn network_del(&mut self, vni: Vni) -> Result<(), Error> {
+        self.call(Command::NetworkDel, network_key(vni)?)
+    }
+
+    /// One network.
+    pub fn network_get(&mut self, vni: Vni) -> Result<Network, Error> {
+        self.get(Command::NetworkGet, network_key(vni)?)
+    }
+
+    /// All networks.
+    pub fn networks(&mut self) -> Result<Dump<'_, Network>, Error> {
+        self.dump(Command::NetworkGet, Writer::new())
+    }
+
+    /// Make a device the port of a node.
+    pub fn port_set(&mut self, port: &PortSet<'_>) -> Result<(), Error> {
+        self.call(Command::PortSet, port.attrs()?)
+    }
+
+    /// Take a port's configuration away; the device stays.
+    pub fn port_del(&mut self, device: Device<'_>) -> Result<(), Error> {
+        self.call(Command::PortDel, device.attrs()?)
+    }
+
+    /// One port.
+    pub fn port_get(&mut self, device: Device<'_>) -> Result<Port, Error> {
+        self.get(Command::PortGet, device.attrs()?)
+    }
+
+    /// All ports.
+    pub fn ports(&mut self) -> Result<Dump<'_, Port>, Error> {
+        self.dump(Command::PortGet, Writer::new())
+    }
+
+    /// Say where a node is.
+    pub fn mapping_set(&mut self, mapping: &MappingSet) -> Result<(), Error> {
+        self.call(Command::MappingSet, mapping.attrs()?)
+    }
+
+    /// Forget where a node is; a tombstone with the generation stays. Without a generation the
+    /// kernel takes one more than the known one.
+    pub fn mapping_del(
+        &mut self,
+        vni: Vni,
+        address: Ipv4Addr,
+        gen: Option<u64>,
+    ) -> Result<(), Error> {
+        let mut attrs = mapping_key(vni, address)?;
+        attrs.put_some(MappingAttr::Gen, gen.map(u64::to_ne_bytes))?;
+        self.call(Command::MappingDel, attrs)
+    }
+
+    /// One mapping.
+    pub fn mapping_get(&mut self, vni: Vni, address: Ipv4Addr) -> Result<Mapping, Error> {
+        self.get(Command::MappingGet, mapping_key(vni, address)?)
+    }
+
+    /// All mappings, or those of one network, tombstones included.
+    pub fn mappings(&mut self, vni: Option<Vni>) -> Result<Dump<'_, Mapping>, Error> {
+        let mut attrs = Writer::new();
+        attrs.put_some(MappingAttr::Vni, vni.map(|vni| vni.get().to_ne_bytes()))?;
+        self.dump(Command::MappingGet, attrs)
+    }
+
+    /// The counters of this host.
+    pub fn stats(&mut self) -> Result<Stats, Error> {
+        self.get(Command::StatsGet, Writer::new())
+    }
+
+    /// Listen to the events from now on, on a socket of their own in the calling thread's
+    /// namespace.
+    pub fn events(&self) -> Result<Events, Error> {
+        Events::open(self.family)
+    }
+
+    fn call<T: AttrSet>(&mut self, command: Command, attrs: Writer<T>) -> Result<(), Error> {
+        self.answer(command, attrs).map(drop)
+    }
+
+    fn get<T: Record>(&mut self, command: Command, attrs: Writer<T::Attr>) -> Result<T, Error> {
+        let answer = self.answer(command, attrs)?;
+        T::parse(&answer.ok_or_else(|| Error::Malformed("no answer".into()))?)
+    }
+
+    fn answer<T: AttrSet>(
+        &mut self,
+        command: Command,
+        attrs: Writer<T>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let request = genl(command, FAMILY_VERSION, attrs)?;
+        self.connection
+            .transact(self.family.id, request, T::word_of)
+    }
+
+    fn dump<T: Record>(
+        &mut self,
+        command: Command,
+        attrs: Writer<T::Attr>,
+    ) -> Result<Dump<'_, T>, Error> {
+        let request = genl(command, FAMILY_VERSION, attrs)?;
+        self.connection
+            .dump(self.family.id, request, T::Attr::word_of)
+    }
+}
+
+/// The attributes that name a host; none name this one.
+fn host_key(locator: Option<Locator>) -> Result<Writer<HostAttr>, Error> {
+    let mut attrs = Writer::new();
+    attrs.put_some(HostAttr::Locator, locator.map(Locator::to_prefix))?;
+    Ok(attrs)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use neli::consts::nl::NlmF;
+    use ovnet_engine::Mac;
+
+    use super::*;
+    use crate::message::encode;
+
+    const FLAGS: NlmF = NlmF::REQUEST.union(NlmF::ACK);
+
+    /// The message as it is sent with family 0x1c and sequence 9, its header taken off and checked.
+    fn sent<T: AttrSet>(command: Command, attrs: Writer<T>) -> Vec<u8> {
+        let request = genl(command, FAMILY_VERSION, attrs).unwrap();
+        let bytes = encode(0x1c, FLAGS, 9, request).unwrap();
+        let length = bytes.len() as u8;
+        let header = [length, 0, 0, 0, 0x1c, 0, 5, 0, 9, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(bytes[..16], header);
+        bytes[16..].to_vec()
+    }
+
+    fn vni() -> Vni {
+        Vni::new(0x0a_0b0c).unwrap()
+    }
+
+    const NODE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+
+    fn far() -> Locator {
+        Locator::new(0xfd00_000a, 0x0001_0002).unwrap()
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn host_requests_name_a_locator_or_this_host() {
+        assert_eq!(
+            sent(Command::HostSet, host_key(Some(far())).unwrap()),
+            [
+                1, 1, 0, 0,
+                20, 0, 1, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+            ]
+        );
+        assert_eq!(sent(Command::HostGet, host_key(None).unwrap()), [3, 1, 0, 0]);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_network_request_pads_its_ttl() {
+        let network = NetworkSet { vni: vni(), ttl: Some(63) };
+        assert_eq!(
+            sent(Command::NetworkSet, network.attrs().unwrap()),
+            [
+                4, 1, 0, 0,
+                8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
+                5, 0, 2, 0, 63, 0, 0, 0,
+            ]
+        );
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_port_request_has_device_node_and_generation() {
+        let netns = std::fs::File::open("/proc/self/ns/net").unwrap();
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&netns) as u8;
+        let device = Device { ifindex: 5, netns: Some(netns.as_fd()) };
+        let port = PortSet {
+            device,
+            vni: vni(),
+            address: NODE,
+            mac: Some(Mac([2, 0, 0, 0, 0, 9])),
+            gen: Some(1 << 40),
+        };
+        assert_eq!(
+            sent(Command::PortSet, port.attrs().unwrap()),
+            [
+                7, 1, 0, 0,
+                8, 0, 1, 0, 5, 0, 0, 0,
+                8, 0, 2, 0, fd, 0, 0, 0,
+                8, 0, 5, 0, 0x0c, 0x0b, 0x0a, 0,
+                8, 0, 6, 0, 10, 0, 0, 3,
+                10, 0, 7, 0, 2, 0, 0, 0, 0, 9, 0, 0,
+                12, 0, 8, 0, 0, 0, 0, 0, 0, 1, 0, 0,
+            ]
+        );
+        let here = Device { ifindex: 5, netns: None };
+        assert_eq!(
+            sent(Command::PortDel, here.attrs().unwrap()),
+            [8, 1, 0, 0, 8, 0, 1, 0, 5, 0, 0, 0]
+        );
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_mapping_request_leaves_out_what_the_kernel_is_to_choose() {
+        let mut mapping = MappingSet { vni: vni(), address: NODE, locator: far(), mac: None, gen: None };
+        let key = [
+            8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
+            8, 0, 2, 0, 10, 0, 0, 3,
+        ];
+        let locator = [
+            20, 0, 3, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(
+            sent(Command::MappingSet, mapping.attrs().unwrap()),
+            [&[10, 1, 0, 0][..], &key, &locator].concat()
+        );
+        mapping.mac = Some(Mac([2, 0, 0, 0, 0, 9]));
+        mapping.gen = Some(7);
+        let chosen = [
+            10, 0, 4, 0, 2, 0, 0, 0, 0, 9, 0, 0,
+            12, 0, 5, 0, 7, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(
+            sent(Command::MappingSet, mapping.attrs().unwrap()),
+            [&[10, 1, 0, 0][..], &key, &locator, &chosen].concat()
+        );
+        assert_eq!(
+            sent(Command::MappingDel, mapping_key(vni(), NODE).unwrap()),
+            [&[11, 1, 0, 0][..], &key].concat()
+        );
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hosts: this one and those the mappings point to, each by its locator.
+
+use ovnet_engine::Locator;
+
+use crate::attrs::{malformed, require, AttrSet, Reader};
+use crate::connection::Record;
+use crate::generated::HostAttr;
+use crate::Error;
+
+/// A host, as this one knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its /64.
+    pub locator: Locator,
+    /// Whether it is the host that answers.
+    pub is_self: bool,
+    /// How many mappings point to it.
+    pub mappings: u32,
+}
+
+impl Record for Host {
+    type Attr = HostAttr;
+
+    fn from_attrs(attrs: &Reader<HostAttr>) -> Result<Host, Error> {
+        Ok(Host {
+            locator: require(HostAttr::Locator, locator(attrs, HostAttr::Locator)?)?,
+            is_self: attrs.flag(HostAttr::Self_),
+            mappings: attrs.u32(HostAttr::Mappings)?.unwrap_or(0),
+        })
+    }
+}
+
+/// A locator attribute: the /64 as an IPv6 address.
+pub(crate) fn locator<T: AttrSet>(attrs: &Reader<T>, attr: T) -> Result<Option<Locator>, Error> {
+    attrs
+        .array(attr)?
+        .map(Locator::from_prefix)
+        .transpose()
+        .map_err(|error| malformed(attr, &format!("is no locator: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rustfmt::skip]
+    const HOST: [u8; 36] = [
+        3, 1, 0, 0,
+        20, 0, 1, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+        4, 0, 2, 0,
+        6, 0, 99, 0, 0, 0, 0, 0,
+    ];
+
+    #[test]
+    fn a_host_is_read_from_its_attributes() {
+        let host = Host::parse(&HOST[..28]).unwrap();
+        assert_eq!(host.locator.to_string(), "fd00:a:1:1::/64");
+        assert!(host.is_self);
+        assert_eq!(host.mappings, 0);
+        // An attribute of a newer kernel is none of our business.
+        assert_eq!(Host::parse(&HOST).unwrap(), host);
+    }
+
+    #[test]
+    fn a_host_without_a_sound_locator_is_refused() {
+        assert!(Host::parse(&HOST[..4]).is_err());
+        let mut low_bits = HOST;
+        low_bits[23] = 1;
+        assert_eq!(
+            Host::parse(&low_bits).unwrap_err().to_string(),
+            "unexpected answer from the kernel: attribute locator is no locator: \
+             a locator is a /64: its low 64 bits must be 0"
+        );
+    }
+}

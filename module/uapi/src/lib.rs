@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Client of the netlink family `ovnet`: the constants generated from
+//! `Documentation/netlink/specs/ovnet.yaml`, and a typed, blocking client for them.
+//!
+//! All state belongs to the network namespace of the socket, which is that of the thread that
+//! calls [`Client::connect`]: that namespace is the host.
+//!
+//! ```no_run
+//! use ovnet_uapi::{Client, NetworkSet, Vni};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut client = Client::connect()?;
+//! let vni = Vni::new(7).expect("in 1..=16777215");
+//! client.network_set(&NetworkSet { vni, ttl: None })?;
+//! for mapping in client.mappings(None)? {
+//!     println!("{:?}", mapping?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod attrs;
+mod client;
+mod connection;
+mod error;
+mod event;
+mod family;
+pub mod generated;
+mod host;
+mod mapping;
+mod message;
+mod netns;
+mod network;
+mod port;
+mod stats;
+
+pub use client::Client;
+pub use connection::Dump;
+pub use error::{Error, Kind, Refusal};
+pub use event::{Event, Events};
+pub use generated::{EventKind, MappingState};
+pub use host::Host;
+pub use mapping::{Mapping, MappingSet};
+pub use netns::NetnsIds;
+pub use network::{Network, NetworkSet};
+pub use ovnet_engine::{DropReason, Locator, Mac, Vni};
+pub use port::{Device, Port, PortSet};
+pub use stats::{DropCount, Stats};

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Virtual networks.
+
+use ovnet_engine::Vni;
+
+use crate::attrs::{malformed, require, AttrSet, Reader, Writer};
+use crate::connection::Record;
+use crate::generated::NetworkAttr;
+use crate::Error;
+
+/// A network of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its id.
+    pub vni: Vni,
+    /// The TTL of packets whose flow label the substrate cleared.
+    pub ttl: u8,
+    /// How many ports this host has in it.
+    pub ports: u32,
+    /// How many mappings this host knows of it, tombstones included.
+    pub mappings: u32,
+}
+
+/// What to create a network with, or change it to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkSet {
+    /// Its id.
+    pub vni: Vni,
+    /// The TTL of packets whose flow label the substrate cleared, from 1; absent: as it is, or 64.
+    pub ttl: Option<u8>,
+}
+
+impl NetworkSet {
+    pub(crate) fn attrs(&self) -> Result<Writer<NetworkAttr>, Error> {
+        let mut attrs = network_key(self.vni)?;
+        attrs.put_some(NetworkAttr::Ttl, self.ttl.map(u8::to_ne_bytes))?;
+        Ok(attrs)
+    }
+}
+
+/// The attributes that name a network.
+pub(crate) fn network_key(vni: Vni) -> Result<Writer<NetworkAttr>, Error> {
+    let mut attrs = Writer::new();
+    attrs.put(NetworkAttr::Vni, vni.get().to_ne_bytes())?;
+    Ok(attrs)
+}
+
+impl Record for Network {
+    type Attr = NetworkAttr;
+
+    fn from_attrs(attrs: &Reader<NetworkAttr>) -> Result<Network, Error> {
+        let ttl = require(NetworkAttr::Ttl, attrs.u8(NetworkAttr::Ttl)?)?;
+        Ok(Network {
+            vni: require(NetworkAttr::Vni, vni(attrs, NetworkAttr::Vni)?)?,
+            ttl,
+            ports: attrs.u32(NetworkAttr::Ports)?.unwrap_or(0),
+            mappings: attrs.u32(NetworkAttr::Mappings)?.unwrap_or(0),
+        })
+    }
+}
+
+/// A network id attribute.
+pub(crate) fn vni<T: AttrSet>(attrs: &Reader<T>, attr: T) -> Result<Option<Vni>, Error> {
+    let Some(number) = attrs.u32(attr)? else {
+        return Ok(None);
+    };
+    match Vni::new(number) {
+        Some(vni) => Ok(Some(vni)),
+        None => Err(malformed(attr, &format!("is {number}, no network id"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_read_from_its_attributes() {
+        #[rustfmt::skip]
+        let bytes = [
+            6, 1, 0, 0,
+            8, 0, 1, 0, 7, 0, 0, 0,
+            5, 0, 2, 0, 64, 0, 0, 0,
+            8, 0, 3, 0, 2, 0, 0, 0,
+            8, 0, 4, 0, 9, 0, 0, 0,
+        ];
+        let network = Network::parse(&bytes).unwrap();
+        assert_eq!(
+            (
+                network.vni.get(),
+                network.ttl,
+                network.ports,
+                network.mappings
+            ),
+            (7, 64, 2, 9)
+        );
+    }
+
+    #[test]
+    fn network_zero_is_the_host_and_no_network() {
+        let bytes = [6, 1, 0, 0, 8, 0, 1, 0, 0, 0, 0, 0, 5, 0, 2, 0, 64, 0, 0, 0];
+        assert_eq!(
+            Network::parse(&bytes).unwrap_err().to_string(),
+            "unexpected answer from the kernel: attribute vni is 0, no network id"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line as a whole: what is common to all commands.
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::netns::Netns;
+use crate::output::Output;
+use crate::{host, mapping, monitor, net, port, stats};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused by the kernel, or not found
+  2  wrong usage
+  3  no permission
+  4  the ovnet module is not loaded and could not be loaded";
+
+/// Control of the ovnet overlay on this host.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Write JSON; its keys are the words of the netlink specification
+    #[arg(short, long, global = true)]
+    pub(crate) json: bool,
+
+    /// Indent the JSON
+    #[arg(short, long, global = true, requires = "json")]
+    pub(crate) pretty: bool,
+
+    /// The host to talk to, if not this namespace: a name in /run/netns, a path, or pid:N
+    #[arg(short = 'n', long = "netns", value_name = "NETNS", id = "host-netns")]
+    host: Option<Netns>,
+
+    #[command(subcommand)]
+    object: Object,
+}
+
+#[derive(Debug, Subcommand)]
+enum Object {
+    /// This host and the hosts its mappings point to
+    #[command(subcommand)]
+    Host(host::Command),
+    /// Virtual networks
+    #[command(subcommand, visible_alias = "network")]
+    Net(net::Command),
+    /// Ports: ovnet devices, each the attachment of a node
+    #[command(subcommand)]
+    Port(port::Command),
+    /// Where nodes are
+    #[command(subcommand)]
+    Mapping(mapping::Command),
+    /// Counters of this host
+    Stats(stats::Command),
+    /// Print events as they happen
+    Monitor(monitor::Command),
+}
+
+impl Cli {
+    /// Do what the command line says.
+    pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if let Some(host) = &self.host {
+            host.enter()?;
+        }
+        match self.object {
+            Object::Host(command) => command.run(output),
+            Object::Net(command) => command.run(output),
+            Object::Port(command) => command.run(output),
+            Object::Mapping(command) => command.run(output),
+            Object::Stats(command) => command.run(output),
+            Object::Monitor(command) => command.run(output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_are_accepted_in_the_ways_iproute2_users_write_them() {
+        for line in [
+            "host set fd00:a:1:1::/64",
+            "host add fd00:a:1:1::/64",
+            "host set --organisation fd00:a::/32 --topology locale=1,area=2,rack=3,host=4",
+            "host set --organisation fd00:a::/32 --topology locale=1,rack=9",
+            "host del",
+            "host show",
+            "host ls -j",
+            "host list fd00:a:1:1::/64 -jp",
+            "net set 7 --ttl 63",
+            "network add 7",
+            "net delete 7",
+            "-n red net show",
+            "--netns red port set v0 --netns blue --net 7 --address 10.0.0.2",
+            "port add v0 --net 7 --address 10.0.0.2 --mac 02:00:00:00:00:09 --gen 5",
+            "port del v0 --netns pid:12",
+            "port show",
+            "port show v0 --netns /proc/12/ns/net",
+            "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64",
+            "mapping del 7 10.0.0.3 --gen 9",
+            "mapping show 7 10.0.0.3",
+            "mapping show --all --json",
+            "stats --all",
+            "monitor -t --count 3 --json",
+        ] {
+            let words = std::iter::once("ovctl").chain(line.split(' '));
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_refused_with_what_to_write_instead() {
+        for (line, says) in [
+            ("host set", "<LOCATOR|--organisation <PREFIX>>"),
+            ("host set fd00:a:1:1::/48", "write fd00:a:1:1::/64"),
+            ("host set fd00:a:1:1::5/64", "write fd00:a:1:1::/64"),
+            ("host set fd00:a:1:1::", "write fd00:a:1:1::/64"),
+            ("host set fe80::/64", "use a routed /64 prefix"),
+            ("host set --organisation fd00:a::/32", "--topology"),
+            (
+                "host set --organisation fd00:a::/32 --topology locale=1",
+                "locale=1,rack=9",
+            ),
+            ("net set 0", "1 to 16777215"),
+            ("net set 16777216", "1 to 16777215"),
+            ("net set 7 --ttl 0", "1..=255"),
+            ("port set v0 --net 7", "--address"),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --mac 01:00:5e:00:00:01",
+                "unicast",
+            ),
+            ("mapping set 7 10.0.0.3", "--locator"),
+            (
+                "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --gen 0",
+                "1..=",
+            ),
+            ("stats --pretty", "--json"),
+        ] {
+            let words = std::iter::once("ovctl").chain(line.split(' '));
+            let error = Cli::try_parse_from(words).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+            let text = error.to_string();
+            assert!(text.contains(says), "{line}: {text}");
+        }
+    }
+}

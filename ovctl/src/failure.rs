@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a command failed, what to do next, and the exit code that says so.
+
+use std::fmt;
+use std::io;
+
+use nix::errno::Errno;
+use ovnet_uapi::{Error, Kind};
+
+/// The exit codes of `ovctl --help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    Refused = 1,
+    Usage = 2,
+    Permission = 3,
+    Module = 4,
+}
+
+impl From<Code> for std::process::ExitCode {
+    fn from(code: Code) -> Self {
+        (code as u8).into()
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The kernel, or the way to it.
+    Kernel { error: Error, hint: Option<String> },
+    /// A name that stands for nothing, or a namespace that cannot be entered.
+    Name {
+        message: String,
+        errno: Errno,
+        hint: String,
+    },
+    /// Arguments that are sound one by one but not together.
+    Usage(String),
+    /// Standard output cannot be written.
+    Output(io::Error),
+    /// Standard output was closed by its reader.
+    Closed,
+}
+
+/// What to do about a refusal of this errno; a command knows only some.
+pub(crate) type Hint = (Errno, String);
+
+impl Failure {
+    /// A command's refusal, with the hint that fits its errno.
+    pub(crate) fn with_hints<const N: usize>(hints: [Hint; N]) -> impl FnOnce(Error) -> Failure {
+        move |error| {
+            let hint = match &error {
+                Error::Refused(refusal) => hints
+                    .into_iter()
+                    .find_map(|(errno, hint)| (errno == refusal.errno).then_some(hint)),
+                _ => None,
+            };
+            Failure::Kernel { error, hint }
+        }
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Failure::Kernel { error, .. } => match error {
+                Error::ModuleMissing(_) => Code::Module,
+                Error::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    Code::Permission
+                }
+                _ if error.kind() == Some(Kind::Permission) => Code::Permission,
+                _ => Code::Refused,
+            },
+            Failure::Name { errno, .. } => match errno {
+                Errno::EPERM | Errno::EACCES => Code::Permission,
+                _ => Code::Refused,
+            },
+            Failure::Usage(_) => Code::Usage,
+            Failure::Output(_) | Failure::Closed => Code::Refused,
+        }
+    }
+
+    /// What to do next, where that is known.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Failure::Kernel {
+                hint: Some(hint), ..
+            }
+            | Failure::Name { hint, .. } => Some(hint),
+            Failure::Kernel { error, .. } => match error {
+                Error::ModuleMissing(_) => {
+                    Some("load it with `modprobe ovnet` as root; `dmesg` says why if that fails")
+                }
+                _ if self.code() == Code::Permission => {
+                    Some("run as root, or with CAP_NET_ADMIN in the host's network namespace")
+                }
+                _ => None,
+            },
+            Failure::Usage(_) | Failure::Output(_) | Failure::Closed => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Kernel { error, .. } => error.fmt(f),
+            Failure::Name { message, errno, .. } => write!(f, "{message} ({errno:?})"),
+            Failure::Usage(message) => f.write_str(message),
+            Failure::Output(error) => write!(f, "cannot write the output: {error}"),
+            Failure::Closed => f.write_str("the output was closed"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Kernel { error, hint: None }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => Failure::Output(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ovnet_uapi::Refusal;
+
+    fn refusal(errno: Errno) -> Refusal {
+        Refusal {
+            errno,
+            message: Some("no".into()),
+            attribute: None,
+            missing: None,
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_code_and_hint() {
+        let module = Failure::from(Error::ModuleMissing(refusal(Errno::ENOENT)));
+        assert_eq!(module.code(), Code::Module);
+        assert!(module.hint().unwrap().contains("modprobe ovnet"));
+
+        let permission = Failure::from(Error::Refused(refusal(Errno::EPERM)));
+        assert_eq!(permission.code(), Code::Permission);
+        assert!(permission.hint().unwrap().contains("CAP_NET_ADMIN"));
+
+        let stale = Failure::with_hints([(Errno::ESTALE, "newer".to_owned())]);
+        let stale = stale(Error::Refused(refusal(Errno::ESTALE)));
+        assert_eq!((stale.code(), stale.hint()), (Code::Refused, Some("newer")));
+        assert_eq!(stale.to_string(), "no (ESTALE)");
+    }
+
+    #[test]
+    fn a_commands_hint_does_not_hide_the_hint_for_another_errno() {
+        let hints = Failure::with_hints([(Errno::ESTALE, "newer".to_owned())]);
+        let permission = hints(Error::Refused(refusal(Errno::EPERM)));
+        assert!(permission.hint().unwrap().contains("CAP_NET_ADMIN"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure_of_the_output() {
+        let closed = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert!(matches!(closed, Failure::Closed));
+        let full = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(matches!(full, Failure::Output(_)));
+    }
+}

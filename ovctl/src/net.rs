@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `ovctl net`: virtual networks.
+
+use clap::Subcommand;
+use nix::errno::Errno;
+use ovnet_uapi::{Client, Network, NetworkSet, Vni};
+
+use crate::failure::{Failure, Hint};
+use crate::output::{put, Object, Output, Row};
+use crate::prefix;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create or change a network
+    #[command(visible_alias = "add")]
+    Set {
+        /// The network's id
+        #[arg(value_parser = prefix::vni)]
+        vni: Vni,
+        /// The TTL of packets whose flow label the substrate cleared [default: 64]
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+        ttl: Option<u8>,
+    },
+    /// Delete a network and its mappings
+    #[command(visible_alias = "delete")]
+    Del {
+        /// The network's id
+        #[arg(value_parser = prefix::vni)]
+        vni: Vni,
+    },
+    /// Show all networks, or one
+    #[command(visible_aliases = ["list", "ls"])]
+    Show {
+        /// The network's id
+        #[arg(value_parser = prefix::vni)]
+        vni: Option<Vni>,
+    },
+}
+
+impl Command {
+    pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let mut client = Client::connect()?;
+        match self {
+            Command::Set { vni, ttl } => Ok(client.network_set(&NetworkSet { vni, ttl })?),
+            Command::Del { vni } => client
+                .network_del(vni)
+                .map_err(Failure::with_hints([in_use(), not_listed()])),
+            Command::Show { vni: None } => output.list(client.networks()?),
+            Command::Show { vni: Some(vni) } => {
+                let network = client
+                    .network_get(vni)
+                    .map_err(Failure::with_hints([not_listed()]))?;
+                output.list([Ok(network)])
+            }
+        }
+    }
+}
+
+fn in_use() -> Hint {
+    let hint = "take the configuration of its ports away first: `ovctl port show`";
+    (Errno::EBUSY, hint.to_owned())
+}
+
+fn not_listed() -> Hint {
+    let hint = "`ovctl net show` lists the networks of this host";
+    (Errno::ENOENT, hint.to_owned())
+}
+
+/// What to do about a network that is not on this host.
+pub(crate) fn unknown(vni: Vni) -> Hint {
+    let hint = format!("if network {vni} is not on this host yet: `ovctl net set {vni}`");
+    (Errno::ENOENT, hint)
+}
+
+impl Row for Network {
+    const COLUMNS: &'static [&'static str] = &["VNI", "TTL", "PORTS", "MAPPINGS"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.vni.to_string(),
+            self.ttl.to_string(),
+            self.ports.to_string(),
+            self.mappings.to_string(),
+        ]
+    }
+
+    fn object(&self) -> Object {
+        let mut object = Object::new();
+        put(&mut object, "vni", Some(self.vni.get()));
+        put(&mut object, "ttl", Some(self.ttl));
+        put(&mut object, "ports", Some(self.ports));
+        put(&mut object, "mappings", Some(self.mappings));
+        object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::capture;
+
+    #[test]
+    fn a_network_is_a_row_and_an_object() {
+        let network = || {
+            vec![Network {
+                vni: Vni::new(7).unwrap(),
+                ttl: 64,
+                ports: 2,
+                mappings: 1900,
+            }]
+        };
+        assert_eq!(
+            capture::list(network(), false),
+            "VNI  TTL  PORTS  MAPPINGS\n7    64   2      1900\n"
+        );
+        assert_eq!(
+            capture::list(network(), true),
+            "[{\"vni\":7,\"ttl\":64,\"ports\":2,\"mappings\":1900}]\n"
+        );
+    }
+}

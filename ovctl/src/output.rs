@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The one place that writes results: tables for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use ovnet_uapi::Error;
+use serde_json::{Map, Value};
+use tabled::builder::Builder;
+use tabled::settings::{Padding, Style};
+
+use crate::failure::Failure;
+
+/// A JSON object whose keys are words of the netlink specification, in its order.
+pub(crate) type Object = Map<String, Value>;
+
+/// A cell without a value.
+pub(crate) const NONE: &str = "-";
+
+/// Something that is a line of a table and an object of a JSON array.
+pub(crate) trait Row {
+    /// The heads of the columns.
+    const COLUMNS: &'static [&'static str];
+
+    /// One cell per column.
+    fn cells(&self) -> Vec<String>;
+
+    /// The object.
+    fn object(&self) -> Object;
+}
+
+/// Where results go, and in which form.
+pub(crate) struct Output<'w> {
+    writer: &'w mut dyn Write,
+    json: bool,
+    pretty: bool,
+}
+
+impl<'w> Output<'w> {
+    pub(crate) fn new(writer: &'w mut dyn Write, json: bool, pretty: bool) -> Output<'w> {
+        Output {
+            writer,
+            json,
+            pretty,
+        }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Write a list. JSON is written as the rows come; a table must know all of them first.
+    ///
+    /// A list that changed while it was read is written as it is, with a warning.
+    pub(crate) fn list<R: Row>(
+        &mut self,
+        rows: impl IntoIterator<Item = Result<R, Error>>,
+    ) -> Result<(), Failure> {
+        let rows = rows.into_iter().filter(|row| {
+            let interrupted = matches!(row, Err(Error::DumpInterrupted));
+            if interrupted {
+                eprintln!("ovctl: warning: {}", Error::DumpInterrupted);
+            }
+            !interrupted
+        });
+        if self.json {
+            return self.array(rows);
+        }
+        let cells = rows
+            .map(|row| row.map(|row| row.cells()))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.table(R::COLUMNS, cells)
+    }
+
+    fn array<R: Row>(
+        &mut self,
+        rows: impl Iterator<Item = Result<R, Error>>,
+    ) -> Result<(), Failure> {
+        let mut before = "[";
+        for row in rows {
+            let object = Value::Object(row?.object());
+            self.writer.write_all(before.as_bytes())?;
+            if self.pretty {
+                write!(self.writer, "\n{object:#}")?;
+            } else {
+                write!(self.writer, "{object}")?;
+            }
+            before = ",";
+        }
+        let after = match (before, self.pretty) {
+            ("[", _) => "[]\n",
+            (_, true) => "\n]\n",
+            (_, false) => "]\n",
+        };
+        Ok(self.writer.write_all(after.as_bytes())?)
+    }
+
+    /// Write one object that is no list.
+    pub(crate) fn object(&mut self, object: Object) -> io::Result<()> {
+        let object = Value::Object(object);
+        match self.pretty {
+            true => writeln!(self.writer, "{object:#}"),
+            false => writeln!(self.writer, "{object}"),
+        }
+    }
+
+    /// Write columns under their heads, without trailing blanks.
+    pub(crate) fn table(
+        &mut self,
+        columns: &[&str],
+        rows: Vec<Vec<String>>,
+    ) -> Result<(), Failure> {
+        let mut builder = Builder::with_capacity(rows.len() + 1, columns.len());
+        builder.push_record(columns.iter().copied());
+        for row in rows {
+            builder.push_record(row);
+        }
+        let mut table = builder.build();
+        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
+        for line in table.to_string().lines() {
+            writeln!(self.writer, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Write one line of text.
+    pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.writer, "{line}")
+    }
+
+    /// Write one object on a line of its own, however pretty the rest.
+    pub(crate) fn json_line(&mut self, object: Object) -> io::Result<()> {
+        writeln!(self.writer, "{}", Value::Object(object))
+    }
+
+    /// Let the reader see what was written.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// The value as a cell.
+pub(crate) fn cell(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
+}
+
+/// The word of an enumeration's value, or its number where the kernel is newer than this program.
+pub(crate) fn word(word: Option<&'static str>, number: u32) -> String {
+    word.map_or_else(|| number.to_string(), str::to_owned)
+}
+
+/// Put a value in, if there is one.
+pub(crate) fn put(object: &mut Object, key: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        object.insert(key.to_owned(), value.into());
+    }
+}
+
+/// Put a value in as text, if there is one.
+pub(crate) fn put_text(object: &mut Object, key: &str, value: Option<impl ToString>) {
+    put(object, key, value.map(|value| value.to_string()));
+}
+
+/// What a command writes, for tests.
+#[cfg(test)]
+pub(crate) mod capture {
+    use super::*;
+
+    pub(crate) fn list<R: Row>(rows: Vec<R>, json: bool) -> String {
+        text(json, |output| {
+            output.list(rows.into_iter().map(Ok)).unwrap()
+        })
+    }
+
+    pub(crate) fn text(json: bool, write: impl FnOnce(&mut Output<'_>)) -> String {
+        let mut bytes = Vec::new();
+        write(&mut Output::new(&mut bytes, json, false));
+        String::from_utf8(bytes).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Pair(&'static str, Option<u32>);
+
+    impl Row for Pair {
+        const COLUMNS: &'static [&'static str] = &["NAME", "NUMBER"];
+
+        fn cells(&self) -> Vec<String> {
+            vec![self.0.to_owned(), cell(self.1)]
+        }
+
+        fn object(&self) -> Object {
+            let mut object = Object::new();
+            put(&mut object, "name", Some(self.0));
+            put(&mut object, "number", self.1);
+            object
+        }
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_has_no_trailing_blanks() {
+        let rows = vec![Pair("a", Some(1)), Pair("longer", None)];
+        assert_eq!(
+            capture::list(rows, false),
+            "NAME    NUMBER\na       1\nlonger  -\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_table_has_its_heads_and_an_empty_array_its_brackets() {
+        assert_eq!(capture::list::<Pair>(vec![], false), "NAME  NUMBER\n");
+        assert_eq!(capture::list::<Pair>(vec![], true), "[]\n");
+    }
+
+    #[test]
+    fn json_leaves_out_what_has_no_value() {
+        let rows = vec![Pair("a", Some(1)), Pair("b", None)];
+        assert_eq!(
+            capture::list(rows, true),
+            "[{\"name\":\"a\",\"number\":1},{\"name\":\"b\"}]\n"
+        );
+    }
+
+    #[test]
+    fn pretty_json_is_still_one_array() {
+        let mut bytes = Vec::new();
+        let rows = [Ok(Pair("a", None)), Ok(Pair("b", Some(2)))];
+        Output::new(&mut bytes, true, true).list(rows).unwrap();
+        let value: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!([{"name": "a"}, {"name": "b", "number": 2}])
+        );
+        assert!(bytes.ends_with(b"\n]\n"));
+    }
+
+    #[test]
+    fn a_list_that_changed_meanwhile_is_written_and_a_failed_one_is_a_failure() {
+        let mut bytes = Vec::new();
+        let mut output = Output::new(&mut bytes, true, false);
+        let rows = [Ok(Pair("a", None)), Err(Error::DumpInterrupted)];
+        assert!(output.list(rows).is_ok());
+        let rows = [Ok(Pair("b", None)), Err(Error::Overrun)];
+        assert!(output.list(rows).is_err());
+        assert!(bytes.starts_with(b"[{\"name\":\"a\"}]\n"));
+    }
+
+    #[test]
+    fn a_reader_that_left_ends_the_list() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut closed = Closed;
+        for json in [false, true] {
+            let mut output = Output::new(&mut closed, json, false);
+            let failure = output.list([Ok(Pair("a", None))]).unwrap_err();
+            assert!(matches!(failure, Failure::Closed));
+        }
+    }
+}

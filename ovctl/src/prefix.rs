@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Prefixes and numbers of the command line, parsed once into types that cannot be wrong.
+//!
+//! A refusal shows the text to write instead wherever there is an obvious one.
+
+use std::net::Ipv6Addr;
+
+use ovnet_uapi::{Locator, Mac, Vni};
+
+/// A host's /64.
+pub(crate) fn locator(text: &str) -> Result<Locator, String> {
+    let address = prefix(text, "a locator", 64)?;
+    Locator::from_prefix(address.octets()).map_err(|error| error.to_string())
+}
+
+/// An organisation's /32.
+pub(crate) fn organisation(text: &str) -> Result<u32, String> {
+    let address = prefix(text, "an organisation", 32)?;
+    Ok((address.to_bits() >> 96) as u32)
+}
+
+/// An organisation's prefix as text.
+pub(crate) fn organisation_text(organisation: u32) -> String {
+    format!("{}/32", Ipv6Addr::from_bits(u128::from(organisation) << 96))
+}
+
+/// An IPv6 prefix of exactly this length, with no bit set beyond it.
+fn prefix(text: &str, what: &str, length: u32) -> Result<Ipv6Addr, String> {
+    let (address, given) = match text.split_once('/') {
+        Some((address, given)) => (address, Some(given)),
+        None => (text, None),
+    };
+    let address: Ipv6Addr = address
+        .parse()
+        .map_err(|_| format!("{what} is an IPv6 prefix such as fd00:a:1:1::/{length}"))?;
+    let kept = Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> length));
+    let instead = format!("write {kept}/{length}");
+    match given {
+        None => Err(format!("the prefix length of {what} is missing: {instead}")),
+        Some(given) if given != length.to_string() => Err(format!(
+            "the prefix length of {what} must be {length}: {instead}"
+        )),
+        Some(_) if kept != address => Err(format!("bits are set beyond the prefix: {instead}")),
+        Some(_) => Ok(kept),
+    }
+}
+
+/// A virtual network's id.
+pub(crate) fn vni(text: &str) -> Result<Vni, String> {
+    text.parse()
+        .ok()
+        .and_then(Vni::new)
+        .ok_or_else(|| format!("a network id is a number from 1 to {}", Vni::MAX))
+}
+
+/// A MAC a node may have.
+pub(crate) fn mac(text: &str) -> Result<Mac, String> {
+    let mac: Mac = text.parse().map_err(|error| format!("{error}"))?;
+    if mac.is_unicast() {
+        Ok(mac)
+    } else {
+        Err("a node's MAC must be unicast and not zero, as 02:76:0a:00:00:02 is".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locator_is_a_64_without_host_bits() {
+        let far = locator("fd00:a:1:2::/64").unwrap();
+        assert_eq!(far.to_string(), "fd00:a:1:2::/64");
+        for (text, says) in [
+            (
+                "fd00:a:1:2::",
+                "the prefix length of a locator is missing: write fd00:a:1:2::/64",
+            ),
+            (
+                "fd00:a:1:2::/48",
+                "the prefix length of a locator must be 64: write fd00:a:1:2::/64",
+            ),
+            (
+                "fd00:a:1:2::/064",
+                "the prefix length of a locator must be 64: write fd00:a:1:2::/64",
+            ),
+            (
+                "fd00:a:1:2::7/64",
+                "bits are set beyond the prefix: write fd00:a:1:2::/64",
+            ),
+            (
+                "10.0.0.1/64",
+                "a locator is an IPv6 prefix such as fd00:a:1:1::/64",
+            ),
+            (
+                "ff15::/64",
+                "a locator must be unicast; use a routed /64 prefix",
+            ),
+        ] {
+            assert_eq!(locator(text).unwrap_err(), says, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_organisation_is_a_32() {
+        assert_eq!(organisation("fd00:a::/32").unwrap(), 0xfd00_000a);
+        assert_eq!(organisation_text(0xfd00_000a), "fd00:a::/32");
+        assert_eq!(
+            organisation("fd00:a:1::/32").unwrap_err(),
+            "bits are set beyond the prefix: write fd00:a::/32"
+        );
+    }
+
+    #[test]
+    fn a_network_id_has_24_bits_and_is_not_0() {
+        assert_eq!(vni("16777215").unwrap().get(), Vni::MAX);
+        for text in ["0", "16777216", "-1", "", "seven"] {
+            assert!(vni(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_nodes_mac_is_unicast() {
+        assert!(mac("02:00:00:00:00:09").is_ok());
+        for text in ["ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "02:00:00:00:00"] {
+            assert!(mac(text).is_err(), "{text}");
+        }
+    }
+}
