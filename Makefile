@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The whole project by name. scripts/env prepares what a target needs, once,
+# in a cache outside the checkout; that takes root, network and 8 GB.
+#
+# KERNEL=7.2   build and test for another stock kernel than the newest
+# V=1          show everything
+# RUN=FILE     what `make vm` runs in the guest
+
+ENV := scripts/env
+VM := $(ENV) run target/release/ovnet-vm
+export KERNEL V
+
+.DEFAULT_GOAL := all
+.PHONY: all env module user check check-user check-kernel demo vm generate \
+	install clean distclean-cache help
+
+all: env module user ## the module and the userspace programs (the default)
+
+env: ## prepare the build and test environment
+	@$(ENV) prepare
+
+module: ## ovnet.ko, in out/module-VERSION/
+	@$(ENV) kernel-make W=e modules
+
+user: ## the userspace programs, in target/release/
+	@$(ENV) cargo build --release --workspace
+
+check: env ## every check and test, with a summary
+	@scripts/check user module kernel
+
+check-user: ## the checks and tests of the userspace crates
+	@scripts/check user
+
+check-kernel: ## the checks of the module and its tests in guests; FILTER=X picks cases
+	@scripts/check module kernel
+
+demo: module user ## the demonstration, in a guest
+	@$(VM) demo
+
+vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
+	@$(VM) $(if $(RUN),exec $(RUN),shell)
+
+generate: ## write the sources that derive from the netlink spec
+	@$(ENV) generate
+
+PREFIX ?= /usr/local
+install: user ## ovctl, under PREFIX (/usr/local)
+	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
+
+clean: ## remove what was built in the checkout
+	rm -rf out target
+
+distclean-cache: ## remove the cache that scripts/env keeps
+	@$(ENV) purge
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X"

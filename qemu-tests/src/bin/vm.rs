@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Boots guests and runs cases, a script or a shell in them.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+
+use ovnet_qemu_tests::case::Case;
+use ovnet_qemu_tests::console::News;
+use ovnet_qemu_tests::environment::Environment;
+use ovnet_qemu_tests::machine::{self, Event, Group};
+use ovnet_qemu_tests::payload::Payload;
+use ovnet_qemu_tests::protocol::Message;
+use ovnet_qemu_tests::report;
+use ovnet_qemu_tests::suite::Suite;
+
+#[derive(Parser)]
+#[command(about = "Boots the kernel the module is built for and runs things in it")]
+struct Arguments {
+    /// The kernel to boot: a version or a prefix of one [default: as KERNEL says, else the newest]
+    #[arg(long, global = true)]
+    kernel: Option<String>,
+    /// Where the programs for the guest were built
+    #[arg(long, global = true, default_value = "target/release")]
+    binaries: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Run the cases of qemu-tests
+    Run {
+        /// Only cases whose name contains this, or that cover this requirement
+        #[arg(long)]
+        filter: Option<String>,
+        /// List the cases instead of running them
+        #[arg(long)]
+        list: bool,
+    },
+    /// Open a shell in a guest; `exit` turns it off
+    Shell,
+    /// Run a file in a guest as root; its output and exit status are the guest's
+    Exec {
+        /// A script or program of this machine
+        file: PathBuf,
+        /// Seconds until it counts as hung
+        #[arg(long, default_value_t = 900)]
+        timeout: u64,
+    },
+    /// Run qemu-tests/demo.sh in a guest
+    Demo,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("ovnet-vm: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
+    let environment = Environment::find(arguments.kernel.as_deref(), &arguments.binaries)?;
+    let scratch = Scratch::new()?;
+    fs::create_dir_all(environment.logs())?;
+    match &arguments.what {
+        What::Run { filter, list } => {
+            let mut cases = Case::all(&environment.checkout.join("qemu-tests/cases"))?;
+            cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
+            if *list {
+                for case in &cases {
+                    println!("{}: {}", case.name, case.title);
+                }
+                return Ok(0);
+            }
+            run_cases(&environment, &cases, &scratch)
+        }
+        What::Shell => {
+            let payload = Payload::build(&environment, &scratch.path, None)?;
+            shell(&environment, &payload)
+        }
+        What::Exec { file, timeout } => {
+            let payload = Payload::build(&environment, &scratch.path, Some(file))?;
+            exec(&environment, &payload, Duration::from_secs(*timeout))
+        }
+        What::Demo => {
+            let demo = environment.checkout.join("qemu-tests/demo.sh");
+            let payload = Payload::build(&environment, &scratch.path, Some(&demo))?;
+            exec(&environment, &payload, Duration::from_secs(900))
+        }
+    }
+}
+
+fn run_cases(
+    environment: &Environment,
+    cases: &[Case],
+    scratch: &Scratch,
+) -> Result<u8, Box<dyn Error>> {
+    if cases.is_empty() {
+        return Err("no case matches the filter; --list shows all".into());
+    }
+    let accelerator = if environment.kvm { "KVM" } else { "TCG" };
+    println!("kernel {}, {accelerator}", environment.kernel_version);
+    let payload = Payload::build(environment, &scratch.path, None)?;
+    let mut suite = Suite::new(environment, &payload);
+    let mut outcomes = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        print!(
+            "[{}/{}] {}: {} … ",
+            index + 1,
+            cases.len(),
+            case.name,
+            case.title
+        );
+        io::stdout().flush()?;
+        let outcome = suite.run(case);
+        match &outcome.failure {
+            None => println!("ok {:.1}s", outcome.elapsed.as_secs_f64()),
+            Some(failure) => {
+                println!("FAILED {:.1}s", outcome.elapsed.as_secs_f64());
+                for line in failure.lines() {
+                    println!("    {line}");
+                }
+            }
+        }
+        outcomes.push(outcome);
+    }
+    report::write(&environment.logs(), &outcomes)?;
+    println!("logs: {}", environment.logs().display());
+    println!("{}", report::summary(&outcomes));
+    Ok(u8::from(
+        outcomes.iter().any(|outcome| outcome.failure.is_some()),
+    ))
+}
+
+/// Runs `/ovnet/run` and passes its output on as it comes.
+fn exec(
+    environment: &Environment,
+    payload: &Payload,
+    timeout: Duration,
+) -> Result<u8, Box<dyn Error>> {
+    let mut group = Group::boot(environment, payload, 1)?;
+    let deadline = Instant::now() + timeout;
+    // Without a "#!" line bash itself takes the file for a script.
+    let program = ["bash", "-c", "chmod +x /ovnet/run && /ovnet/run"];
+    group.send(0, &Message::Run(program.map(str::to_owned).to_vec()))?;
+    let mut status = None;
+    loop {
+        match group.next(deadline) {
+            Some((_, Event::Control(Message::Stdout(bytes)))) => {
+                io::stdout().write_all(&bytes)?;
+                io::stdout().flush()?;
+            }
+            Some((_, Event::Control(Message::Stderr(bytes)))) => io::stderr().write_all(&bytes)?,
+            Some((_, Event::Control(Message::Exit(code)))) => status = Some(code),
+            Some((_, Event::Console(News::EndOfProgram(_)))) => break,
+            Some((_, Event::Console(News::Closed))) => break,
+            Some(_) => {}
+            None => {
+                let lines = group.machines[0].console.tail(20).join("\n");
+                return Err(format!(
+                    "not done after {} s; the console ends with:\n{lines}",
+                    timeout.as_secs()
+                )
+                .into());
+            }
+        }
+    }
+    if let Some(lines) = group.machines[0].console.take_complaint() {
+        return Err(format!("the kernel complained:\n{}", lines.join("\n")).into());
+    }
+    match status {
+        Some(status) => Ok(u8::try_from(status).unwrap_or(1)),
+        None => Err("the guest turned itself off".into()),
+    }
+}
+
+/// Puts the guest's console on this terminal.
+fn shell(environment: &Environment, payload: &Payload) -> Result<u8, Box<dyn Error>> {
+    let size = Command::new("stty")
+        .arg("size")
+        .stdin(Stdio::inherit())
+        .output()
+        .ok()
+        .map(|output| {
+            String::from_utf8_lossy(&output.stdout)
+                .trim()
+                .replace(' ', "x")
+        })
+        .filter(|size| !size.is_empty())
+        .unwrap_or_else(|| "24x80".into());
+    eprintln!(
+        "kernel {}; exit or Ctrl-A X ends",
+        environment.kernel_version
+    );
+    let status = machine::qemu(environment, payload, 1, &format!("ovnet.shell={size}"))
+        .args(["-netdev", "hubport,id=wire,hubid=0"])
+        .args(["-device", "virtio-net-pci,netdev=wire,romfile="])
+        .args(["-serial", "mon:stdio"])
+        .status()?;
+    Ok(u8::from(!status.success()))
+}
+
+/// A directory that goes with the run. Short, because the path of a unix
+/// socket must fit in 108 bytes.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new() -> io::Result<Scratch> {
+        let path = Path::new("/tmp").join(format!("ovnet-vm-{}", std::process::id()));
+        fs::create_dir(&path)?;
+        Ok(Scratch { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nothing to do about a directory that cannot be removed.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cases that are written in Rust, because they need bytes and clocks
+//! under control rather than commands in a row.
+
+mod wire_stream;
+
+/// Why a case failed, in words.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// A case: what it is called, what it covers, and the function to run.
+pub struct Case {
+    /// Its name among all cases, scripts included.
+    pub name: &'static str,
+    /// What it shows, in a few words.
+    pub title: &'static str,
+    /// The requirements it covers.
+    pub rows: &'static [&'static str],
+    /// How many guests run it at once.
+    pub guests: usize,
+    /// Seconds until it counts as hung.
+    pub timeout: u64,
+    /// The case itself; runs in the guest as root.
+    pub run: fn() -> Result<(), Failure>,
+}
+
+/// Every Rust case.
+pub const ALL: &[Case] = &[wire_stream::CASE];
+
+/// The number of the guest this runs in, from 1.
+pub fn guest() -> Result<usize, Failure> {
+    Ok(std::env::var("GUEST")?.parse()?)
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Boots stock kernels in QEMU and runs cases in them.
+//!
+//! ```text
+//!  ovnet-vm (host)                              a guest
+//!  suite ── machine ──── serial console ──────── kernel log   (console)
+//!             │   └───── virtio-serial ───────── ovnet-guest  (protocol)
+//!             └───────── unix datagrams ──────── eth0         (wire)
+//! ```
+//!
+//! One boot runs many cases. A case is a bash script or a Rust function; it
+//! runs in network, mount and process namespaces of its own, so that nothing
+//! it leaves behind reaches the next one. Whatever the kernel complains about
+//! on its console fails the case that was running.
+
+pub mod barrier;
+pub mod case;
+pub mod cases;
+pub mod console;
+pub mod environment;
+pub mod machine;
+pub mod payload;
+pub mod protocol;
+pub mod report;
+pub mod suite;
+pub mod wire;
