@@ -82,8 +82,10 @@ fn generation(request: &Request<'_>, attr: u32) -> Option<u64> {
 
 /// The host's own locator, without which it has neither ports nor mappings.
 fn own_locator(host: &Host) -> Result<Locator, Refusal> {
-    host.locator()
-        .ok_or(Refusal::new(ENODEV, c"this host has no locator: set the host's first"))
+    host.locator().ok_or(Refusal::new(
+        ENODEV,
+        c"this host has no locator: set the host's first",
+    ))
 }
 
 /// Runs `f` on the network, which must exist.
@@ -118,9 +120,10 @@ fn step(known: Option<u64>, asked: Option<u64>, same: bool, attr: u32) -> Result
     let known = known.unwrap_or(0);
     match asked {
         None if same => Ok(Step::Keep),
-        None if known >= u64::from(OVNET_GEN_MAX) => {
-            Err(Refusal::new(ERANGE, c"the mapping's generation is at its maximum"))
-        }
+        None if known >= u64::from(OVNET_GEN_MAX) => Err(Refusal::new(
+            ERANGE,
+            c"the mapping's generation is at its maximum",
+        )),
         None => Ok(Step::Install(known.wrapping_add(1))),
         Some(gen) if gen > known => Ok(Step::Install(gen)),
         Some(gen) if gen == known && same => Ok(Step::Keep),
@@ -147,7 +150,10 @@ fn install(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping) -> Answer
     };
     drop(reader);
     if !known && host.mappings().len() >= MAPPINGS_MAX {
-        return Err(Refusal::new(ENOSPC, c"this host has as many mappings as it can keep"));
+        return Err(Refusal::new(
+            ENOSPC,
+            c"this host has as many mappings as it can keep",
+        ));
     }
     let new = match &mapping.place {
         Place::Remote(remote, _) => Some(remote.clone()),
@@ -269,7 +275,10 @@ pub(crate) fn host_dump(host: &Host, dump: &mut Dump<'_>) -> bool {
         }
         dump.set_cursor(1);
     }
-    dump.put_table::<Arc<Remote>>(|_, remote, message| put_remote(message, remote), |_, _| true)
+    dump.put_table::<Arc<Remote>>(
+        |_, remote, message| put_remote(message, remote),
+        |_, _| true,
+    )
 }
 
 fn put_self(message: &mut Message<'_>, own: Locator) -> Result {
@@ -301,7 +310,10 @@ pub(crate) fn network_set(host: &Host, request: &Request<'_>) -> Answer {
     }
     drop(reader);
     if host.networks().len() >= NETWORKS_MAX {
-        return Err(Refusal::new(ENOSPC, c"this host has as many networks as it can keep"));
+        return Err(Refusal::new(
+            ENOSPC,
+            c"this host has as many networks as it can keep",
+        ));
     }
     host.networks().set(
         vni.get().into(),
@@ -394,7 +406,10 @@ fn find_device(
     rtnl: &Rtnl,
 ) -> Result<DeviceRef<Port>, Refusal> {
     let index = request.u32(OVNET_A_PORT_IFINDEX).ok_or_else(|| {
-        request.missing(OVNET_A_PORT_IFINDEX, c"the index of the port's device is missing")
+        request.missing(
+            OVNET_A_PORT_IFINDEX,
+            c"the index of the port's device is missing",
+        )
     })?;
     let owned = match request.u32(OVNET_A_PORT_NETNS_FD) {
         Some(fd) => Some(OwnedNet::from_fd(fd).map_err(|errno| {
@@ -414,7 +429,12 @@ fn find_device(
 }
 
 /// The port of this host that is attached as a node.
-fn find_port(host: &Host, vni: Vni, address: Ipv4Addr, rtnl: &Rtnl) -> Result<Option<DeviceRef<Port>>> {
+fn find_port(
+    host: &Host,
+    vni: Vni,
+    address: Ipv4Addr,
+    rtnl: &Rtnl,
+) -> Result<Option<DeviceRef<Port>>> {
     let found = Devices::of::<Host>(host.net(), rtnl)?
         .iter::<Port>(0)
         .find(|device| node_of(device.driver()) == Some((vni, address)));
@@ -448,7 +468,12 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     let same = known.is_some_and(|mapping| {
         mapping.mac == mac && matches!(&mapping.place, Place::Local(port) if port.is(&device))
     });
-    let step = step(known.map(|mapping| mapping.gen), asked, same, OVNET_A_PORT_GEN)?;
+    let step = step(
+        known.map(|mapping| mapping.gen),
+        asked,
+        same,
+        OVNET_A_PORT_GEN,
+    )?;
     drop(reader);
 
     let old = node_of(device.driver());
@@ -568,8 +593,19 @@ pub(crate) fn port_dump(host: &Host, dump: &mut Dump<'_>) -> bool {
     true
 }
 
-fn put_port(message: &mut Message<'_>, host: &Host, device: &DeviceRef<Port>, asker: Net) -> Result {
-    put_device(message, device, asker, OVNET_A_PORT_IFINDEX, OVNET_A_PORT_NETNS_ID)?;
+fn put_port(
+    message: &mut Message<'_>,
+    host: &Host,
+    device: &DeviceRef<Port>,
+    asker: Net,
+) -> Result {
+    put_device(
+        message,
+        device,
+        asker,
+        OVNET_A_PORT_IFINDEX,
+        OVNET_A_PORT_NETNS_ID,
+    )?;
     message.put_name(OVNET_A_PORT_IFNAME, &device.name())?;
     let reader = rcu::read_lock();
     let rcu = Rcu::from(&reader);
@@ -634,7 +670,12 @@ pub(crate) fn mapping_set(host: &Host, request: &Request<'_>) -> Answer {
                 _ => false,
             }
     });
-    let step = step(known.map(|mapping| mapping.gen), asked, same, OVNET_A_MAPPING_GEN)?;
+    let step = step(
+        known.map(|mapping| mapping.gen),
+        asked,
+        same,
+        OVNET_A_MAPPING_GEN,
+    )?;
     drop(reader);
     let Step::Install(gen) = step else {
         return Ok(());
@@ -694,8 +735,11 @@ pub(crate) fn mapping_del(host: &Host, request: &Request<'_>) -> Answer {
 }
 
 fn no_mapping() -> Refusal {
-    Refusal::new(ENOENT, c"this host has no mapping of that address in that network")
-        .at(OVNET_A_MAPPING_ADDRESS)
+    Refusal::new(
+        ENOENT,
+        c"this host has no mapping of that address in that network",
+    )
+    .at(OVNET_A_MAPPING_ADDRESS)
 }
 
 /// Says where one node is.

@@ -51,7 +51,13 @@ impl Host {
     }
 
     /// A node sent from a MAC or an address that is not its own.
-    pub(crate) fn report_spoof(&self, vni: Vni, address: Option<Ipv4Addr>, mac: Mac, device: &Device) {
+    pub(crate) fn report_spoof(
+        &self,
+        vni: Vni,
+        address: Option<Ipv4Addr>,
+        mac: Mac,
+        device: &Device,
+    ) {
         self.report(
             &self.limits().spoof,
             ovnet_event_kind_OVNET_EVENT_KIND_SPOOF,

@@ -158,7 +158,8 @@ impl Host {
 
     /// Changes the locator. Under the control lock.
     pub(crate) fn set_locator(&self, locator: Option<Locator>) {
-        self.locator.store(locator.map_or(0, Locator::bits), Relaxed);
+        self.locator
+            .store(locator.map_or(0, Locator::bits), Relaxed);
     }
 
     /// All mappings, by [`key`].

@@ -86,7 +86,13 @@ fn accept<'a>(
     let id = if fast::df(&ip) {
         0
     } else {
-        fresh_id(host.net(), src.node, dst.node, ip.next_header, packet.segments())
+        fresh_id(
+            host.net(),
+            src.node,
+            dst.node,
+            ip.next_header,
+            packet.segments(),
+        )
     };
     let ttl = if fast::scrubbed(&ip) {
         default_ttl(host, vni, rcu)
@@ -98,9 +104,7 @@ fn accept<'a>(
         .head_mut(fast::head_len(ip.next_header, ip.payload_len))
         .ok_or(DropReason::NoMemory)?;
     let restored = fast::to_ipv4(head, &ip, path, ttl, id, checksum)?;
-    packet
-        .segment_as_ipv4()
-        .map_err(|_| DropReason::Offload)?;
+    packet.segment_as_ipv4().map_err(|_| DropReason::Offload)?;
     if !packet.pull(fast::GROWTH as u32) {
         return Err(DropReason::Malformed);
     }
@@ -116,7 +120,10 @@ fn destination<'a>(
     dst: &SubstrateAddress,
     rcu: Rcu<'a>,
 ) -> Result<&'a DeviceRef<Port>, DropReason> {
-    match host.mapping(vni, dst.node, rcu).map(|mapping| &mapping.place) {
+    match host
+        .mapping(vni, dst.node, rcu)
+        .map(|mapping| &mapping.place)
+    {
         Some(Place::Local(port)) => Ok(port),
         _ if host.networks().get(vni.get().into(), rcu).is_none() => {
             Err(DropReason::UnknownNetwork)

@@ -237,9 +237,7 @@ fn translate<'a>(
     if !packet.reserve(fast::GROWTH as u32 + route.headroom()) {
         return Err(DropReason::NoMemory);
     }
-    packet
-        .segment_as_ipv6()
-        .map_err(|_| DropReason::Offload)?;
+    packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
     let checksum = packet.l4_checksum(IPV4_LEN as i32);
     let entropy = packet.flow_hash() as u16;
     if !packet.push(fast::GROWTH as u32) {

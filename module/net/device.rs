@@ -212,7 +212,11 @@ impl<D: Driver> DeviceRef<D> {
     #[inline]
     pub(crate) fn driver(&self) -> &D {
         // SAFETY: By the invariant; the state is dropped only after the last reference.
-        unsafe { (*private::<D>(self.device.as_ptr())).driver.assume_init_ref() }
+        unsafe {
+            (*private::<D>(self.device.as_ptr()))
+                .driver
+                .assume_init_ref()
+        }
     }
 
     /// Whether this is that device.
@@ -281,7 +285,9 @@ impl<'a> Devices<'a> {
     pub(crate) fn iter<D: Driver>(&self, first: usize) -> impl Iterator<Item = DeviceRef<D>> + 'a {
         let devices = self.devices.get(first..).unwrap_or(&[]);
         // SAFETY: Only registered devices of the one driver are listed.
-        devices.iter().filter_map(|&device| unsafe { DeviceRef::hold(device) })
+        devices
+            .iter()
+            .filter_map(|&device| unsafe { DeviceRef::hold(device) })
     }
 }
 
@@ -290,7 +296,10 @@ impl<'a> Devices<'a> {
 /// # Safety
 ///
 /// RTNL must be held, the devices be registered and `kill` be a valid list.
-pub(super) unsafe fn unregister_all(devices: &[*mut bindings::net_device], kill: *mut bindings::list_head) {
+pub(super) unsafe fn unregister_all(
+    devices: &[*mut bindings::net_device],
+    kill: *mut bindings::list_head,
+) {
     for &device in devices {
         // SAFETY: By the contract.
         unsafe { bindings::unregister_netdevice_queue(device, kill) };

@@ -46,10 +46,10 @@ impl Net {
         ptr::eq(self.0, other.0)
     }
 
-    /// The id that `self` knows `other` by, if it has one.
+    /// The id that `self` knows `other` by; it gets one if it has none. None: no memory.
     pub(crate) fn id_of(self, other: Net) -> Option<i32> {
-        // SAFETY: Both namespaces are valid.
-        let id = unsafe { bindings::peernet2id(self.0, other.0) };
+        // SAFETY: Both namespaces are valid. The caller may be an RCU reader, so nothing may sleep.
+        let id = unsafe { bindings::peernet2id_alloc(self.0, other.0, bindings::OVNET_GFP_ATOMIC) };
         (id >= 0).then_some(id)
     }
 }

@@ -126,7 +126,9 @@ impl<'a> Request<'a> {
 
     /// Writes a refusal into the extended ack.
     pub(super) fn refuse(&self, refusal: &Refusal) -> i32 {
-        let bad = refusal.attr.map_or(core::ptr::null_mut(), |attr| self.attr(attr));
+        let bad = refusal
+            .attr
+            .map_or(core::ptr::null_mut(), |attr| self.attr(attr));
         if let Some(text) = refusal.text {
             // SAFETY: The info is valid, the text static.
             unsafe { bindings::ovnet_extack((*self.info).extack, text.as_char_ptr(), bad) };
@@ -259,7 +261,10 @@ impl Message<'_> {
 
     /// Appends a string: the bytes before the first NUL, and a NUL.
     pub(crate) fn put_name(&mut self, attr: u32, name: &[u8]) -> Result {
-        let name = name.split_inclusive(|&byte| byte == 0).next().unwrap_or(b"\0");
+        let name = name
+            .split_inclusive(|&byte| byte == 0)
+            .next()
+            .unwrap_or(b"\0");
         self.put(attr, name)
     }
 
@@ -308,7 +313,11 @@ pub(crate) fn send_event(net: Net, fill: impl FnOnce(&mut Message<'_>) -> Result
     message.end();
     // SAFETY: The message is given away.
     unsafe {
-        bindings::ovnet_genlmsg_multicast(net.as_ptr(), buffer.into_raw(), bindings::OVNET_GFP_ATOMIC)
+        bindings::ovnet_genlmsg_multicast(
+            net.as_ptr(),
+            buffer.into_raw(),
+            bindings::OVNET_GFP_ATOMIC,
+        )
     };
     Ok(())
 }

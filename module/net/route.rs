@@ -71,12 +71,7 @@ impl RouteCache {
         // SAFETY: The cache is initialised and the namespace valid; an `in6_addr` is 16 bytes, which the
         // function only copies.
         let route = unsafe {
-            bindings::ovnet_route(
-                net.as_ptr(),
-                self.0.get(),
-                &in6_addr(src),
-                &in6_addr(dst),
-            )
+            bindings::ovnet_route(net.as_ptr(), self.0.get(), &in6_addr(src), &in6_addr(dst))
         };
         // INVARIANT: The function returns a reference of the caller's.
         NonNull::new(route).map(Route)

@@ -179,11 +179,19 @@ impl Skb {
     }
 
     /// Swaps the family of segments; `gso_size` is kept, since the transport payload is.
-    fn change_segments(&mut self, from: u32, to: u32, forget: u32) -> Result<(), UnsupportedOffload> {
+    fn change_segments(
+        &mut self,
+        from: u32,
+        to: u32,
+        forget: u32,
+    ) -> Result<(), UnsupportedOffload> {
         let skb = self.as_ptr();
         // SAFETY: By the invariant.
         let (size, kind) = unsafe {
-            (bindings::ovnet_skb_gso_size(skb), bindings::ovnet_skb_gso_type(skb))
+            (
+                bindings::ovnet_skb_gso_size(skb),
+                bindings::ovnet_skb_gso_type(skb),
+            )
         };
         if size == 0 {
             return Ok(());
@@ -194,7 +202,11 @@ impl Skb {
         {
             return Err(UnsupportedOffload);
         }
-        let swapped = if kind & from != 0 { kind & !from | to } else { kind };
+        let swapped = if kind & from != 0 {
+            kind & !from | to
+        } else {
+            kind
+        };
         // SAFETY: By the invariant; the shared info is private since the header was made writable.
         unsafe { bindings::ovnet_skb_set_gso_type(skb, swapped & !forget) };
         Ok(())
