@@ -15,7 +15,7 @@ fail() {
 where() {
   local i
   for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
-    if [[ ${BASH_SOURCE[i]} != "${BASH_SOURCE[0]}" ]]; then
+    if [[ ${BASH_SOURCE[i]} != /ovnet/lib.sh && ${BASH_SOURCE[i]} != /ovnet/overlay.sh ]]; then
       echo "${BASH_SOURCE[i]##*/}:${BASH_LINENO[i - 1]}"
       return
     fi
@@ -111,3 +111,6 @@ counters() {
 barrier() {
   ovnet-guest barrier "$1"
 }
+
+# shellcheck source=qemu-tests/overlay.sh
+. /ovnet/overlay.sh
