@@ -23,7 +23,7 @@ where() {
 }
 
 # Names the command that ended a case by failing.
-trap 'printf "FAIL %s:%s: status %s from: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
+trap 'printf "FAIL %s:%s: status %s from: %s\n" "$(basename "${BASH_SOURCE[0]:-$0}")" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
 set -o errtrace
 
 # ns NAME...: new network namespaces with their loopback up.

@@ -11,8 +11,8 @@
 # set and nodes have no IPv6, so that nobody sends anything by itself: every
 # packet counted is one that the case sent.
 
-# What `hosts` and `node` have drawn.
-declare -A LOCATOR=() HOST_OF=() NODES=()
+# The locator of each host that was drawn.
+declare -A LOCATOR=()
 # What `stats` saw last, as HOST:COUNTER.
 declare -A COUNTED=()
 
@@ -58,26 +58,31 @@ host() {
 # device NODE on HOST: a namespace with an ovnet device, not yet a port.
 device() {
   local name=$1 host=$3
-  HOST_OF[$name]=$host
   ns "$name"
   in_ns "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
   ip -n "$host" link add v0 netns "$name" type ovnet
 }
 
-# node NODE on HOST net VNI ADDRESS: a node in a /24, up, and known to every
-# host drawn before it.
-node() {
+# port NODE on HOST net VNI ADDRESS: a node known to every host drawn before
+# it, up, whose own stack has no address: it answers nothing, so that a case
+# can send and see every frame itself.
+port() {
   local name=$1 host=$3 vni=$5 address=$6 other
   device "$name" on "$host"
-  NODES[$name]="$vni $address"
   for other in "${!LOCATOR[@]}"; do
     ovctl -n "$other" net set "$vni"
     [[ $other == "$host" ]] ||
       ovctl -n "$other" mapping set "$vni" "$address" --locator "${LOCATOR[$host]}"
   done
   ovctl -n "$host" port set v0 --netns "$name" --net "$vni" --address "$address"
-  ip -n "$name" address add "$address/24" dev v0
   ip -n "$name" link set v0 up
+}
+
+# node NODE on HOST net VNI ADDRESS: a port whose stack has its address in a
+# /24.
+node() {
+  port "$@"
+  ip -n "$1" address add "$6/24" dev v0
 }
 
 # counted HOST: every counter as COUNTER=VALUE lines, drops as drop:REASON.
