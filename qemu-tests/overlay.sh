@@ -13,6 +13,8 @@
 
 # The locator of each host that was drawn.
 declare -A LOCATOR=()
+# The networks that were set, as HOST:VNI.
+declare -A NETWORK=()
 # What `stats` saw last, as HOST:COUNTER.
 declare -A COUNTED=()
 
@@ -44,15 +46,18 @@ host() {
   mac=$(printf '02:fa:b0:00:%02x:%02x' $((16#$number >> 8)) $((16#$number & 255)))
   LOCATOR[$name]=$prefix::/64
   ns "$name"
-  ip -n fabric link add "$name" address "$FABRIC_MAC" type veth \
-    peer name sub address "$mac" netns "$name"
-  ip -n fabric link set "$name" addrgenmode none up
-  ip -n fabric route add "$prefix::/64" via "$link" dev "$name"
-  ip -n fabric neigh add "$link" lladdr "$mac" dev "$name" nud permanent
-  ip -n "$name" link set sub addrgenmode none up
-  ip -n "$name" address add "$prefix::1/128" dev sub nodad
-  ip -n "$name" route add default via "$FABRIC" dev sub
-  ip -n "$name" neigh add "$FABRIC" lladdr "$FABRIC_MAC" dev sub nud permanent
+  ip -n fabric -batch - <<END
+link add $name address $FABRIC_MAC type veth peer name sub address $mac netns $name
+link set $name addrgenmode none up
+route add $prefix::/64 via $link dev $name
+neigh add $link lladdr $mac dev $name nud permanent
+END
+  ip -n "$name" -batch - <<END
+link set sub addrgenmode none up
+address add $prefix::1/128 dev sub nodad
+route add default via $FABRIC dev sub
+neigh add $FABRIC lladdr $FABRIC_MAC dev sub nud permanent
+END
 }
 
 # device NODE on HOST: a namespace with an ovnet device, not yet a port.
@@ -70,7 +75,10 @@ port() {
   local name=$1 host=$3 vni=$5 address=$6 other
   device "$name" on "$host"
   for other in "${!LOCATOR[@]}"; do
-    ovctl -n "$other" net set "$vni"
+    if [[ ! ${NETWORK[$other:$vni]:-} ]]; then
+      ovctl -n "$other" net set "$vni"
+      NETWORK[$other:$vni]=1
+    fi
     [[ $other == "$host" ]] ||
       ovctl -n "$other" mapping set "$vni" "$address" --locator "${LOCATOR[$host]}"
   done
@@ -136,7 +144,7 @@ compare() {
     esac
   done <<<"$now"
   for name in "${!want[@]}"; do
-    [[ ${want[$name]} == 0 ]] || echo "$name is 0, not ${want[$name]}"
+    [[ ${want[$name]} == 0 || ${want[$name]} == 0-* ]] || echo "$name is 0, not ${want[$name]}"
   done
 }
 

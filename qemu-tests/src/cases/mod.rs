@@ -6,6 +6,7 @@
 mod arp;
 mod arrival_check;
 mod destination_check;
+mod dumps;
 mod exact_bytes;
 mod source_check;
 mod wire_stream;
@@ -35,6 +36,7 @@ pub const ALL: &[Case] = &[
     arrival_check::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
+    dumps::CASE,
     exact_bytes::CASE,
     source_check::CASE,
     wire_stream::CASE,
