@@ -83,7 +83,8 @@ impl<'w> Output<'w> {
             let object = Value::Object(row?.object());
             self.writer.write_all(before.as_bytes())?;
             if self.pretty {
-                write!(self.writer, "\n{object:#}")?;
+                let object = format!("{object:#}").replace('\n', "\n  ");
+                write!(self.writer, "\n  {object}")?;
             } else {
                 write!(self.writer, "{object}")?;
             }
@@ -257,7 +258,8 @@ mod tests {
             value,
             serde_json::json!([{"name": "a"}, {"name": "b", "number": 2}])
         );
-        assert!(bytes.ends_with(b"\n]\n"));
+        // It looks as if it had been written as a whole.
+        assert_eq!(bytes, format!("{value:#}\n").as_bytes());
     }
 
     #[test]
