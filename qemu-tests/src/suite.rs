@@ -203,8 +203,9 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Status and end of log come over different channels, in any order.
     fn until_done(&mut self, group: &mut Group) -> io::Result<()> {
-        while !self.log_complete.iter().all(|complete| *complete) {
+        while (0..self.case.guests).any(|guest| !self.is_done(guest)) {
             match group.next(self.deadline) {
                 Some((guest, event)) => self.take(guest, event, group)?,
                 None if self.aborted => {
@@ -223,10 +224,13 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    fn is_done(&self, guest: usize) -> bool {
+        self.status[guest].is_some() && self.log_complete[guest]
+    }
+
     fn hanging(&self) -> usize {
-        self.log_complete
-            .iter()
-            .position(|complete| !complete)
+        (0..self.case.guests)
+            .find(|guest| !self.is_done(*guest))
             .unwrap_or(0)
     }
 

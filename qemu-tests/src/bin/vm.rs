@@ -155,8 +155,8 @@ fn exec(
     // Without a "#!" line bash itself takes the file for a script.
     let program = ["bash", "-c", "chmod +x /ovnet/run && /ovnet/run"];
     group.send(0, &Message::Run(program.map(str::to_owned).to_vec()))?;
-    let mut status = None;
-    loop {
+    let (mut status, mut log_complete) = (None, false);
+    while status.is_none() || !log_complete {
         match group.next(deadline) {
             Some((_, Event::Control(Message::Stdout(bytes)))) => {
                 io::stdout().write_all(&bytes)?;
@@ -164,7 +164,7 @@ fn exec(
             }
             Some((_, Event::Control(Message::Stderr(bytes)))) => io::stderr().write_all(&bytes)?,
             Some((_, Event::Control(Message::Exit(code)))) => status = Some(code),
-            Some((_, Event::Console(News::EndOfProgram(_)))) => break,
+            Some((_, Event::Console(News::EndOfProgram(_)))) => log_complete = true,
             Some((_, Event::Console(News::Closed))) => break,
             Some(_) => {}
             None => {
