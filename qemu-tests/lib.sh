@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # What a case written in bash starts with: `set -euo pipefail` is in force, so
 # a command that fails fails the case, and these words are at hand.
