@@ -15,6 +15,8 @@
 declare -A LOCATOR=()
 # The networks that were set, as HOST:VNI.
 declare -A NETWORK=()
+# The processes that `flood` started.
+FLOODS=()
 # What `stats` saw last, as HOST:COUNTER.
 declare -A COUNTED=()
 
@@ -192,6 +194,20 @@ state() {
 # pings NODE ADDRESS [COUNT]: echoes all answered.
 pings() {
   in_ns "$1" ping -q -n -c "${3:-3}" -i 0.02 -W 5 "$2"
+}
+
+# flood NODE ADDRESS: echoes as fast as they come back, until `calm`.
+flood() {
+  # Not by in_ns, whose shell would be what is killed.
+  ip netns exec "$1" ping -q -n -f -W 1 "$2" >/dev/null 2>&1 &
+  FLOODS+=($!)
+}
+
+# calm: ends the floods, also those that the loss of their device has ended.
+calm() {
+  kill "${FLOODS[@]}" 2>/dev/null || true
+  wait "${FLOODS[@]}" 2>/dev/null || true
+  FLOODS=()
 }
 
 # forwards_only: the fabric knows the locators and nothing of the overlay

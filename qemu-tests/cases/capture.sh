@@ -13,7 +13,7 @@ node G on S net 7 10.0.0.3
 head -c 2000000 /dev/urandom >/tmp/data
 captures=()
 for place in A:v0 R:sub S:sub G:v0; do
-  in_ns "${place%:*}" tcpdump -i "${place#*:}" -nn -U -s 200 -w "/tmp/${place%:*}.pcap" 2>"/tmp/${place%:*}.log" &
+  ip netns exec "${place%:*}" tcpdump -i "${place#*:}" -nn -U -s 200 -w "/tmp/${place%:*}.pcap" 2>"/tmp/${place%:*}.log" &
   captures+=($!)
   eventually 15 grep -q listening "/tmp/${place%:*}.log"
 done

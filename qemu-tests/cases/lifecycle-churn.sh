@@ -8,11 +8,8 @@
 hosts R S
 node A on R net 7 10.0.0.2
 node G on S net 7 10.0.0.3
-floods=()
-for pair in "A 10.0.0.3" "G 10.0.0.2"; do
-  in_ns "${pair% *}" ping -q -n -f -W 1 "${pair#* }" >/dev/null 2>&1 &
-  floods+=($!)
-done
+flood A 10.0.0.3
+flood G 10.0.0.2
 
 for ((round = 0; round < 8; round++)); do
   # S changes under A: the mapping elsewhere and back, the port off and on.
@@ -28,18 +25,17 @@ for ((round = 0; round < 8; round++)); do
   ovctl -n S port set v0 --netns G --net 7 --address 10.0.0.3
   ovctl -n R mapping set 7 10.0.0.3 --locator "${LOCATOR[S]}"
   # A device that comes and goes with its namespace.
-  ns X
-  ip -n R link add v0 netns X type ovnet
+  device X on R
   ovctl -n R port set v0 --netns X --net 7 --address 10.0.0.9
   ip -n X link set v0 up
   ip netns del X
 done
-kill -INT "${floods[@]}"
-wait "${floods[@]}" || true
+calm
 
 # What was left half done would show now.
 stats R tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=+ \
-  drop:no-route=0-999999 drop:no-mapping=0-999999 drop:forged-source=0-999999 drop:port-down=0-999999
+  drop:no-route=0-999999 drop:no-mapping=0-999999 drop:forged-source=0-999999 drop:port-down=0-999999 \
+  drop:substrate-icmp=0-999999 drop:not-here=0-999999
 recount S
 pings A 10.0.0.3
 stats R tx-packets=3 tx-bytes=252 rx-packets=3 rx-bytes=252 arp-replies=0-1

@@ -14,8 +14,9 @@ ns X
 ip -n A link set v0 netns X name eth0
 refused '*does not exist*' ip -n A link show v0
 port=$(ovctl -n R port show --json)
-[[ $port == *'"ifname":"eth0"'*'"address":"10.0.0.2"'*'"netns":"X"'* ||
-  $port == *'"ifname":"eth0"'*'"netns":"X"'*'"address":"10.0.0.2"'* ]] || fail "$port"
+for text in '"ifname":"eth0"' '"netns":"X"' '"address":"10.0.0.2"'; do
+  [[ $port == *"$text"* ]] || fail "no $text in $port"
+done
 in_ns X sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
 ip -n X address add 10.0.0.2/24 dev eth0
 ip -n X link set eth0 up

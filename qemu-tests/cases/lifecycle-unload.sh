@@ -6,14 +6,8 @@
 #  A 10.0.0.2 ──┬── R ── fabric ── S ── G 10.0.0.3
 #  B 10.0.0.4 ──┘
 
-# flood NODE ADDRESS: echoes as fast as they come back, until killed.
-flood() {
-  in_ns "$1" ping -q -n -f -W 1 "$2" >/dev/null 2>&1 &
-  floods+=($!)
-}
-
 for ((round = 0; round < 3; round++)); do
-  LOCATOR=() NETWORK=() COUNTED=() floods=()
+  LOCATOR=() NETWORK=() COUNTED=()
   hosts R S
   node A on R net 7 10.0.0.2
   node G on S net 7 10.0.0.3
@@ -26,8 +20,7 @@ for ((round = 0; round < 3; round++)); do
   stats R tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ local-packets=+ local-bytes=+ arp-replies=+ drop:no-mapping=0-99999
   rmmod ovnet
   refused '*does not exist*' ip -n A link show v0
-  kill -INT "${floods[@]}" 2>/dev/null || true
-  wait "${floods[@]}" || true
+  calm
   for name in fabric R S A G B; do ip netns del "$name"; done
 done
 refused '*' test -e /sys/module/ovnet

@@ -16,6 +16,7 @@ import sys, yaml
 sys.path.insert(0, "/usr/lib/ynl/pyynl")
 from lib import YnlFamily, NlError
 with open("/usr/lib/ynl/specs/ovnet.yaml") as file:
+    licence = file.readline()
     spec = yaml.safe_load(file)
 for attrs in spec["attribute-sets"]:
     for attr in attrs["attributes"]:
@@ -26,6 +27,7 @@ for op in spec["operations"]["list"]:
     if op.get("do", {}).get("request"):
         op["do"]["request"]["attributes"] += ["unheard-of"]
 with open("/tmp/loose.yaml", "w") as file:
+    file.write(licence)
     yaml.safe_dump(spec, file, sort_keys=False)
 ynl = YnlFamily("/tmp/loose.yaml", schema="")
 

@@ -7,7 +7,7 @@
 hosts R S
 node A on R net 7 10.0.0.2
 node G on S net 7 10.0.0.3
-in_ns fabric tcpdump -i any -n -U -w /tmp/fabric.pcap 2>/tmp/tcpdump &
+ip netns exec fabric tcpdump -i any -n -U -w /tmp/fabric.pcap 2>/tmp/tcpdump &
 capture=$!
 eventually 10 grep -q listening /tmp/tcpdump
 

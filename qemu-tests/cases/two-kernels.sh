@@ -41,7 +41,7 @@ fi
 barrier listening
 
 # The data can be made at both ends, so that no way but the overlay carries it.
-yes "0123456789abcdef: a line of the stream" | head -c 3000000 >/tmp/data
+seq 400000 >/tmp/data
 if [[ $GUEST == 1 ]]; then
   in_ns A socat -u FILE:/tmp/data TCP:10.0.0.3:5000
   stats R tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=0-2

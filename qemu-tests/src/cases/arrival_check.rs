@@ -252,8 +252,19 @@ fn wrong_form(stage: &mut Stage) -> Result<(), Failure> {
         let what = format!("next header {next_header}");
         stage.dropped(&what, &ip, next_header, &extension, "next-header")?;
     }
+    // ICMPv6 is the substrate's own word, whoever says it: another host, the
+    // fabric, a router with an address of any form.
     let too_big = [2, 0, 0, 0, 0, 0, 5, 0];
-    stage.dropped("ICMPv6", &ip, 58, &too_big, "substrate-icmp")?;
+    for src in [
+        ip.src,
+        "fd00:a:1:2::1".parse()?,
+        "fd00:f::1".parse()?,
+        "2001:db8::ffff:1:2:3".parse()?,
+    ] {
+        let what = format!("ICMPv6 from {src}");
+        let ip = Ipv6 { src, ..ip };
+        stage.dropped(&what, &ip, 58, &too_big, "substrate-icmp")?;
+    }
     stage.r.no_event()
 }
 
