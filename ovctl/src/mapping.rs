@@ -91,6 +91,7 @@ impl Command {
                     not_listed(node.vni),
                     at_a_port(),
                     stale(node.vni, node.address),
+                    same_gen(),
                 ])),
             Command::Show {
                 vni: Some(vni),
