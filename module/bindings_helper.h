@@ -84,6 +84,10 @@ bool ovnet_is_err(const void *ptr);
 long ovnet_ptr_err(const void *ptr);
 void ovnet_put_net(struct net *net);
 
+void ovnet_list_init(struct list_head *list);
+void ovnet_list_add(struct list_head *link, struct list_head *list);
+void ovnet_list_del(struct list_head *link);
+
 /* Netlink. */
 struct net *ovnet_info_net(const struct genl_info *info);
 struct net *ovnet_dump_net(const struct netlink_callback *cb);

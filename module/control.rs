@@ -420,7 +420,7 @@ fn find_device(
     };
     let lives_in = owned.as_ref().map_or(request.net(), OwnedNet::net);
     let found = Devices::of::<Host>(host.net(), rtnl)?
-        .iter::<Port>(0)
+        .iter::<Port>()
         .find(|device| device.index() == index && device.is_in(lives_in));
     found.ok_or_else(|| {
         let text = c"no ovnet device with that index there whose substrate is this namespace";
@@ -436,7 +436,7 @@ fn find_port(
     rtnl: &Rtnl,
 ) -> Result<Option<DeviceRef<Port>>> {
     let found = Devices::of::<Host>(host.net(), rtnl)?
-        .iter::<Port>(0)
+        .iter::<Port>()
         .find(|device| node_of(device.driver()) == Some((vni, address)));
     Ok(found)
 }
@@ -582,12 +582,13 @@ pub(crate) fn port_dump(host: &Host, dump: &mut Dump<'_>) -> bool {
         return true;
     };
     dump.set_version(devices.changes);
-    let first = dump.cursor();
-    for (done, device) in devices.iter::<Port>(first).enumerate() {
+    let mut done = dump.cursor();
+    for device in devices.iter::<Port>().skip(done) {
         if !dump.put(|message| put_port(message, host, &device, asker)) {
-            dump.set_cursor(first.wrapping_add(done));
+            dump.set_cursor(done);
             return false;
         }
+        done = done.wrapping_add(1);
     }
     dump.set_cursor(usize::MAX);
     true

@@ -105,7 +105,7 @@ pub(super) struct Slot<T> {
     /// The hook on the namespace's packets, while there is one. Protected by RTNL.
     hook: UnsafeCell<Option<Hook>>,
     /// Devices whose substrate is this namespace. Protected by RTNL.
-    pub(super) devices: UnsafeCell<KVec<*mut bindings::net_device>>,
+    pub(super) devices: UnsafeCell<bindings::list_head>,
     /// Counts changes of that list, for dumps. Protected by RTNL.
     pub(super) changes: UnsafeCell<u32>,
     pub(super) value: MaybeUninit<T>,
@@ -201,7 +201,7 @@ impl<T: Namespaced> Registry<T> {
             unsafe {
                 (&raw mut (*slot).net).write(net);
                 (&raw mut (*slot).hook).write(UnsafeCell::new(None));
-                (&raw mut (*slot).devices).write(UnsafeCell::new(KVec::new()));
+                bindings::ovnet_list_init((*slot).devices.get());
                 (&raw mut (*slot).changes).write(UnsafeCell::new(0));
                 pin_init::raw_try_init((&raw mut (*slot).value).cast::<T>(), T::new(net))
             }
@@ -221,7 +221,7 @@ impl<T: Namespaced> Registry<T> {
         // SAFETY: The kernel's pointers are valid, and RTNL protects the list.
         unsafe {
             if let Ok(slot) = Self::slot(Net::from_raw(net)) {
-                device::unregister_all(&*(*slot).devices.get(), kill);
+                device::unregister_all((*slot).devices.get(), kill);
             }
         }
     }
@@ -236,7 +236,6 @@ impl<T: Namespaced> Registry<T> {
                 // The hook hands packets to the value: it goes first.
                 ptr::drop_in_place(&raw mut (*slot).hook);
                 (*slot).value.assume_init_drop();
-                ptr::drop_in_place(&raw mut (*slot).devices);
             }
         }
     }
