@@ -128,6 +128,10 @@ void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
 bool ovnet_ratelimit(struct ratelimit_state *rs);
 u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
 
+/* Errors that the kernel crate of older kernels does not name. */
+static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
+static const int RUST_CONST_HELPER_OVNET_ESTALE = ESTALE;
+
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV4 = SKB_GSO_TCPV4;

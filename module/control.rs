@@ -133,7 +133,7 @@ fn step(known: Option<u64>, asked: Option<u64>, same: bool, attr: u32) -> Result
         }
         Some(_) => {
             let text = c"older than the generation this host knows";
-            Err(Refusal::new(ESTALE, text).at(attr))
+            Err(Refusal::new(Error::from_errno(-OVNET_ESTALE), text).at(attr))
         }
     }
 }
@@ -461,7 +461,9 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     with_network(host, vni, OVNET_A_PORT_VNI, |_| ())?;
     if find_port(host, vni, address, &rtnl)?.is_some_and(|other| !other.is(&device)) {
         let text = c"another port of this host has that address in that network";
-        return Err(Refusal::new(EADDRINUSE, text).at(OVNET_A_PORT_ADDRESS));
+        return Err(
+            Refusal::new(Error::from_errno(-OVNET_EADDRINUSE), text).at(OVNET_A_PORT_ADDRESS)
+        );
     }
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));

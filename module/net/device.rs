@@ -462,7 +462,7 @@ impl<D: Driver> LinkKind<D> {
             let slot = (*private).substrate;
             (*private).driver.assume_init_ref().detach(
                 Device::from_raw(device),
-                (*slot).value.assume_init_ref(),
+                &*(*slot).value,
                 &Rtnl::assume(),
             );
             bindings::ovnet_list_del(&raw mut (*private).member.link);
@@ -492,7 +492,7 @@ impl<D: Driver> LinkKind<D> {
             if let Some(frame) = Skb::from_raw(skb) {
                 (*private).driver.assume_init_ref().transmit(
                     Device::from_raw(device),
-                    (*(*private).substrate).value.assume_init_ref(),
+                    &*(*(*private).substrate).value,
                     frame,
                     Rcu::assume(),
                 );
