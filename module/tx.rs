@@ -233,7 +233,7 @@ fn translate<'a>(
         packet.answer_too_big(mtu);
         return Err(DropReason::TooBig);
     }
-    if !packet.reserve(fast::GROWTH as u32 + route.headroom()) {
+    if !packet.reserve(route.headroom().saturating_add(fast::GROWTH as u32)) {
         return Err(DropReason::NoMemory);
     }
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
