@@ -492,16 +492,19 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     if let Some((vni, _)) = old {
         count_port(host, vni, -1);
     }
+    let mut installed = Ok(());
     if let Step::Install(gen) = step {
         let place = Place::Local(device.clone());
-        if let Err(refusal) = install(host, vni, address, Mapping { gen, mac, place }) {
-            release(host, device.driver(), &device);
-            return Err(refusal);
-        }
+        installed = install(host, vni, address, Mapping { gen, mac, place });
     }
+    if installed.is_err() {
+        release(host, device.driver(), &device);
+    }
+    // Whether the new address took or not: a mapping that stayed would hold the device for ever.
     if let Some((vni, former)) = old.filter(|&old| old != (vni, address)) {
         bury(host, vni, former, &device);
     }
+    installed?;
     host.report_port(&device, Some((vni, address)));
     Ok(())
 }

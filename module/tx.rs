@@ -149,7 +149,7 @@ fn ipv4<'a>(
     if mapping.mac != ethernet.dst {
         return Err(DropReason::DestinationMac);
     }
-    // What follows the packet in the frame is link-layer padding (conformance A14).
+    // What follows the packet in the frame is padding: Ethernet fills short frames up to 60 bytes.
     if !frame.trim(ip.total_len.into()) {
         return Err(DropReason::NoMemory);
     }
