@@ -15,11 +15,14 @@
 
 pub mod addr;
 pub mod arp;
+mod bytes;
 pub mod checksum;
 pub mod drop_reason;
+pub mod embed;
 pub mod fast;
 pub mod header;
 pub mod mac;
+pub mod siit;
 pub mod source;
 
 pub use addr::{Locator, SubstrateAddress, SubstratePrefix, Topology, Vni};
