@@ -81,11 +81,13 @@ pub enum DropReason {
     IcmpQuote = 32,
     /// A UDP datagram without a checksum, which IPv6 asks for.
     UdpZeroChecksum = 33,
+    /// An escaped packet whose own addresses are not those of the packet around it.
+    EscapeMismatch = 34,
 }
 
 impl DropReason {
     /// How many reasons there are; every reason as a number is smaller.
-    pub const COUNT: usize = 34;
+    pub const COUNT: usize = 35;
 
     /// Every reason, in the order of its number.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -123,6 +125,7 @@ impl DropReason {
         DropReason::IcmpChecksum,
         DropReason::IcmpQuote,
         DropReason::UdpZeroChecksum,
+        DropReason::EscapeMismatch,
     ];
 
     /// The word of the netlink specification.
@@ -163,6 +166,7 @@ impl DropReason {
             DropReason::IcmpChecksum => "icmp-checksum",
             DropReason::IcmpQuote => "icmp-quote",
             DropReason::UdpZeroChecksum => "udp-zero-checksum",
+            DropReason::EscapeMismatch => "escape-mismatch",
         }
     }
 
@@ -231,6 +235,9 @@ impl DropReason {
             DropReason::UdpZeroChecksum => {
                 "A UDP datagram without a checksum, which IPv6 asks for."
             }
+            DropReason::EscapeMismatch => {
+                "An escaped packet whose own addresses are not those of the packet around it."
+            }
         }
     }
 
@@ -272,6 +279,7 @@ impl DropReason {
             31 => Some(DropReason::IcmpChecksum),
             32 => Some(DropReason::IcmpQuote),
             33 => Some(DropReason::UdpZeroChecksum),
+            34 => Some(DropReason::EscapeMismatch),
             _ => None,
         }
     }

@@ -21,13 +21,13 @@ mod error4;
 mod error6;
 mod extension;
 mod fragments;
-mod icmp;
+pub(crate) mod icmp;
 mod multipart;
 mod options;
 mod reply;
 mod to4;
 mod to6;
-mod transport;
+pub(crate) mod transport;
 
 use core::net::Ipv4Addr;
 

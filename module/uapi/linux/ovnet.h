@@ -103,6 +103,8 @@ enum ovnet_event_kind {
  *   or too little of a packet to tell whose it was.
  * @OVNET_DROP_REASON_UDP_ZERO_CHECKSUM: A UDP datagram without a checksum,
  *   which IPv6 asks for.
+ * @OVNET_DROP_REASON_ESCAPE_MISMATCH: An escaped packet whose own addresses
+ *   are not those of the packet around it.
  */
 enum ovnet_drop_reason {
 	OVNET_DROP_REASON_MALFORMED,
@@ -139,6 +141,7 @@ enum ovnet_drop_reason {
 	OVNET_DROP_REASON_ICMP_CHECKSUM,
 	OVNET_DROP_REASON_ICMP_QUOTE,
 	OVNET_DROP_REASON_UDP_ZERO_CHECKSUM,
+	OVNET_DROP_REASON_ESCAPE_MISMATCH,
 };
 
 enum {

@@ -4,18 +4,18 @@
 
 use super::{Siit, MIN_MTU4, MIN_MTU6};
 
-pub(super) const ECHO4: u8 = 8;
-pub(super) const ECHO_REPLY4: u8 = 0;
-pub(super) const UNREACHABLE4: u8 = 3;
-pub(super) const TIME_EXCEEDED4: u8 = 11;
-pub(super) const PARAMETER4: u8 = 12;
+pub(crate) const ECHO4: u8 = 8;
+pub(crate) const ECHO_REPLY4: u8 = 0;
+pub(crate) const UNREACHABLE4: u8 = 3;
+pub(crate) const TIME_EXCEEDED4: u8 = 11;
+pub(crate) const PARAMETER4: u8 = 12;
 
-pub(super) const UNREACHABLE6: u8 = 1;
-pub(super) const TOO_BIG6: u8 = 2;
-pub(super) const TIME_EXCEEDED6: u8 = 3;
-pub(super) const PARAMETER6: u8 = 4;
-pub(super) const ECHO6: u8 = 128;
-pub(super) const ECHO_REPLY6: u8 = 129;
+pub(crate) const UNREACHABLE6: u8 = 1;
+pub(crate) const TOO_BIG6: u8 = 2;
+pub(crate) const TIME_EXCEEDED6: u8 = 3;
+pub(crate) const PARAMETER6: u8 = 4;
+pub(crate) const ECHO6: u8 = 128;
+pub(crate) const ECHO_REPLY6: u8 = 129;
 
 /// MTUs that links have had (RFC 1191 §7), for routers that do not say theirs.
 const PLATEAUS: [u16; 11] = [
@@ -24,25 +24,25 @@ const PLATEAUS: [u16; 11] = [
 
 /// The first eight bytes of an ICMP message without the checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Icmp {
-    pub(super) kind: u8,
-    pub(super) code: u8,
+pub(crate) struct Icmp {
+    pub(crate) kind: u8,
+    pub(crate) code: u8,
     /// The last four bytes: unused, MTU or pointer.
-    pub(super) word: u32,
+    pub(crate) word: u32,
 }
 
 /// Whether a type of ICMPv4 is an error. Redirects and source quench are too: nothing is sent about them.
-pub(super) const fn is_error4(kind: u8) -> bool {
+pub(crate) const fn is_error4(kind: u8) -> bool {
     matches!(kind, UNREACHABLE4 | 4 | 5 | TIME_EXCEEDED4 | PARAMETER4)
 }
 
 /// Whether a type of ICMPv6 is an error (RFC 4443 §2.1).
-pub(super) const fn is_error6(kind: u8) -> bool {
+pub(crate) const fn is_error6(kind: u8) -> bool {
     kind < 128
 }
 
 /// The type of an informational message in ICMPv6.
-pub(super) const fn query_to6(kind: u8) -> Option<u8> {
+pub(crate) const fn query_to6(kind: u8) -> Option<u8> {
     match kind {
         ECHO4 => Some(ECHO6),
         ECHO_REPLY4 => Some(ECHO_REPLY6),
@@ -51,7 +51,7 @@ pub(super) const fn query_to6(kind: u8) -> Option<u8> {
 }
 
 /// The type of an informational message in ICMPv4.
-pub(super) const fn query_to4(kind: u8) -> Option<u8> {
+pub(crate) const fn query_to4(kind: u8) -> Option<u8> {
     match kind {
         ECHO6 => Some(ECHO4),
         ECHO_REPLY6 => Some(ECHO_REPLY4),
@@ -60,18 +60,18 @@ pub(super) const fn query_to4(kind: u8) -> Option<u8> {
 }
 
 /// Whether ICMPv4 messages of this type give the length of the packet they quote (RFC 4884 §4).
-pub(super) const fn has_length4(kind: u8) -> bool {
+pub(crate) const fn has_length4(kind: u8) -> bool {
     matches!(kind, UNREACHABLE4 | TIME_EXCEEDED4 | PARAMETER4)
 }
 
 /// Whether ICMPv6 messages of this type give the length of the packet they quote.
-pub(super) const fn has_length6(kind: u8) -> bool {
+pub(crate) const fn has_length6(kind: u8) -> bool {
     matches!(kind, UNREACHABLE6 | TIME_EXCEEDED6)
 }
 
 /// An ICMPv4 error in ICMPv6, if there is such an error. `quoted` is the total length of the packet that
 /// it quotes.
-pub(super) fn error_to6(icmp: Icmp, quoted: u16, siit: &Siit<'_>) -> Option<Icmp> {
+pub(crate) fn error_to6(icmp: Icmp, quoted: u16, siit: &Siit<'_>) -> Option<Icmp> {
     let (kind, code, word) = match (icmp.kind, icmp.code) {
         (UNREACHABLE4, 0 | 1 | 5..=8 | 11 | 12) => (UNREACHABLE6, 0, 0),
         // Nobody takes the protocol: the Next Header byte of an IPv6 header.
@@ -87,7 +87,7 @@ pub(super) fn error_to6(icmp: Icmp, quoted: u16, siit: &Siit<'_>) -> Option<Icmp
 }
 
 /// An ICMPv6 error in ICMPv4, if there is such an error.
-pub(super) fn error_to4(icmp: Icmp, siit: &Siit<'_>) -> Option<Icmp> {
+pub(crate) fn error_to4(icmp: Icmp, siit: &Siit<'_>) -> Option<Icmp> {
     let (kind, code, word) = match (icmp.kind, icmp.code) {
         (UNREACHABLE6, 0 | 2 | 3) => (UNREACHABLE4, 1, 0),
         (UNREACHABLE6, 1) => (UNREACHABLE4, 10, 0),

@@ -2,10 +2,12 @@
 
 //! ICMP errors that the translator itself sends (RFC 7915 §4.4, §5.4; RFC 1812 §4.3.2; RFC 4443 §2.4).
 
+use core::net::Ipv4Addr;
+
 use super::icmp::{self, Icmp};
 use super::transport::{self, ICMP, ICMPV6};
 use super::{Siit, MAX_ERROR4, MAX_ERROR6, MIN_MTU4, MIN_MTU6};
-use crate::bytes::Writer;
+use crate::bytes::{self, Writer};
 use crate::checksum;
 use crate::header::{Ipv4, Ipv6, IPV4_LEN, IPV6_LEN};
 
@@ -43,7 +45,7 @@ impl Reply {
     pub(super) const SOURCE_POLICY6: Reply = v6(icmp::UNREACHABLE6, 5, 0);
 
     /// Fragmentation is needed to pass a link of this MTU.
-    pub(crate) fn too_big4(mtu: u32) -> Reply {
+    pub(super) fn too_big4(mtu: u32) -> Reply {
         v4(
             icmp::UNREACHABLE4,
             4,
@@ -52,7 +54,7 @@ impl Reply {
     }
 
     /// The packet exceeds a link of this MTU.
-    pub(crate) fn too_big6(mtu: u32) -> Reply {
+    pub(super) fn too_big6(mtu: u32) -> Reply {
         v6(icmp::TOO_BIG6, 0, mtu.max(MIN_MTU6))
     }
 
@@ -86,30 +88,9 @@ impl Reply {
 
     fn write4(&self, packet: &[u8], siit: &Siit<'_>, id: u16, out: &mut [u8]) -> Option<usize> {
         let about = Ipv4::quoted(packet).ok()?;
-        let src = siit.own4?;
         let packet = packet.get(..usize::from(about.total_len)).unwrap_or(packet);
-        let mut out = Writer::new(out, MAX_ERROR4);
-        out.push(&[0; IPV4_LEN])?;
-        out.push(&self.icmp.bytes())?;
-        out.fill(packet);
-        let total_len = u16::try_from(out.len()).ok()?;
-        self.icmp.seal(out.written_mut(IPV4_LEN), 0);
-        let header = Ipv4 {
-            header_len: IPV4_LEN as u8,
-            tos: TOS,
-            total_len,
-            id,
-            reserved: false,
-            df: false,
-            mf: false,
-            fragment_offset: 0,
-            ttl: TTL,
-            protocol: ICMP,
-            src,
-            dst: about.src,
-        };
-        crate::bytes::write(out.written_mut(0), 0, header.bytes())?;
-        Some(out.len())
+        let (src, dst) = (siit.own4?, about.src);
+        self.icmp.write4(src, dst, id, &[], packet, out)
     }
 
     fn write6(&self, packet: &[u8], siit: &Siit<'_>, out: &mut [u8]) -> Option<usize> {
@@ -133,12 +114,47 @@ impl Reply {
             src,
             dst: about.src,
         };
-        crate::bytes::write(out.written_mut(0), 0, header.bytes())?;
+        bytes::write(out.written_mut(0), 0, header.bytes())?;
         Some(out.len())
     }
 }
 
 impl Icmp {
+    /// Writes the ICMPv4 error to the start of `out`. It quotes `head` and as much of `tail` as fits.
+    pub(crate) fn write4(
+        &self,
+        src: Ipv4Addr,
+        dst: Ipv4Addr,
+        id: u16,
+        head: &[u8],
+        tail: &[u8],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let mut out = Writer::new(out, MAX_ERROR4);
+        out.push(&[0; IPV4_LEN])?;
+        out.push(&self.bytes())?;
+        out.push(head)?;
+        out.fill(tail);
+        let total_len = u16::try_from(out.len()).ok()?;
+        self.seal(out.written_mut(IPV4_LEN), 0);
+        let header = Ipv4 {
+            header_len: IPV4_LEN as u8,
+            tos: TOS,
+            total_len,
+            id,
+            reserved: false,
+            df: false,
+            mf: false,
+            fragment_offset: 0,
+            ttl: TTL,
+            protocol: ICMP,
+            src,
+            dst,
+        };
+        bytes::write(out.written_mut(0), 0, header.bytes())?;
+        Some(out.len())
+    }
+
     /// The head of the message, its checksum 0.
     pub(super) const fn bytes(&self) -> [u8; 8] {
         let [a, b, c, d] = self.word.to_be_bytes();
@@ -149,6 +165,6 @@ impl Icmp {
     /// `pseudo`.
     pub(super) fn seal(&self, message: &mut [u8], pseudo: u16) {
         let sum = !checksum::add(checksum::sum(message), pseudo);
-        let _ = crate::bytes::write(message, 2, sum.to_be_bytes());
+        let _ = bytes::write(message, 2, sum.to_be_bytes());
     }
 }
