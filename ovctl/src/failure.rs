@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     },
     /// Arguments that are sound one by one but not together.
     Usage(String),
+    /// A file that cannot be read, or does not hold what it should.
+    Input(String),
     /// Standard output cannot be written.
     Output(io::Error),
     /// Standard output was closed by its reader.
@@ -75,7 +77,7 @@ impl Failure {
                 _ => Code::Refused,
             },
             Failure::Usage(_) => Code::Usage,
-            Failure::Output(_) | Failure::Closed => Code::Refused,
+            Failure::Input(_) | Failure::Output(_) | Failure::Closed => Code::Refused,
         }
     }
 
@@ -95,7 +97,7 @@ impl Failure {
                 }
                 _ => None,
             },
-            Failure::Usage(_) | Failure::Output(_) | Failure::Closed => None,
+            Failure::Usage(_) | Failure::Input(_) | Failure::Output(_) | Failure::Closed => None,
         }
     }
 }
@@ -105,7 +107,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Kernel { error, .. } => error.fmt(f),
             Failure::Name { message, errno, .. } => write!(f, "{message} ({errno:?})"),
-            Failure::Usage(message) => f.write_str(message),
+            Failure::Usage(message) | Failure::Input(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
             Failure::Closed => f.write_str("the output was closed"),
         }

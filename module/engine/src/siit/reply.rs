@@ -45,7 +45,7 @@ impl Reply {
     pub(super) const SOURCE_POLICY6: Reply = v6(icmp::UNREACHABLE6, 5, 0);
 
     /// Fragmentation is needed to pass a link of this MTU.
-    pub(super) fn too_big4(mtu: u32) -> Reply {
+    pub fn too_big4(mtu: u32) -> Reply {
         v4(
             icmp::UNREACHABLE4,
             4,
