@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::netns::Netns;
 use crate::output::Output;
-use crate::{host, mapping, monitor, net, port, stats};
+use crate::{host, mapping, monitor, net, port, stats, translate};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -56,6 +56,7 @@ enum Object {
     Stats(stats::Command),
     /// Print events as they happen
     Monitor(monitor::Command),
+    Translate(Box<translate::Command>),
 }
 
 impl Cli {
@@ -71,6 +72,7 @@ impl Cli {
             Object::Mapping(command) => command.run(output),
             Object::Stats(command) => command.run(output),
             Object::Monitor(command) => command.run(output),
+            Object::Translate(command) => command.run(output),
         }
     }
 }
@@ -111,6 +113,9 @@ mod tests {
             "mapping show --all --json",
             "stats --all",
             "monitor -t --count 3 --json",
+            "translate --pool6 64:ff9b::/96 --direction 4to6 -j",
+            "translate packets.pcap --map 192.0.2.1=2001:db8::1 --map 10.0.0.0/8=fd00::/96 --tos 0xb9",
+            "translate --profile overlay --locator fd00:a:1:1::/64 --peer-locator fd00:a:1:2::/64 --vni 7 --slot 3",
         ] {
             let words = std::iter::once("ovctl").chain(line.split(' '));
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -144,6 +149,10 @@ mod tests {
                 "1..=",
             ),
             ("stats --pretty", "--json"),
+            ("translate --map 192.0.2.1", "write V4=V6"),
+            ("translate --mtu6 1279", "1280..=65535"),
+            ("translate --lowest-ipv6-mtu 1279", "1280..=65535"),
+            ("translate --profile overlay --vni 7", "--locator"),
         ] {
             let words = std::iter::once("ovctl").chain(line.split(' '));
             let error = Cli::try_parse_from(words).expect_err(line);

@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     },
     /// Arguments that are sound one by one but not together.
     Usage(String),
+    /// A file that cannot be read, or does not hold what it should.
+    Input(String),
     /// Standard output cannot be written.
     Output(io::Error),
     /// Standard output was closed by its reader.
@@ -102,7 +104,7 @@ impl Failure {
                 _ => Code::Refused,
             },
             Failure::Usage(_) => Code::Usage,
-            Failure::Output(_) | Failure::Closed => Code::Refused,
+            Failure::Input(_) | Failure::Output(_) | Failure::Closed => Code::Refused,
         }
     }
 
@@ -122,7 +124,7 @@ impl Failure {
                 }
                 _ => None,
             },
-            Failure::Usage(_) | Failure::Output(_) | Failure::Closed => None,
+            Failure::Usage(_) | Failure::Input(_) | Failure::Output(_) | Failure::Closed => None,
         }
     }
 }
@@ -132,7 +134,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Kernel { error, .. } => error.fmt(f),
             Failure::Name { message, errno, .. } => write!(f, "{message} ({errno:?})"),
-            Failure::Usage(message) => f.write_str(message),
+            Failure::Usage(message) | Failure::Input(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
             Failure::Closed => f.write_str("the output was closed"),
         }

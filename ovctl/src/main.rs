@@ -16,6 +16,7 @@ mod output;
 mod port;
 mod prefix;
 mod stats;
+mod translate;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;

@@ -60,11 +60,34 @@ pub enum DropReason {
     UnknownSource = 23,
     /// The source locator is not where the source node is.
     ForgedSource = 24,
+    /// A source address that no sender there can have: loopback, unspecified, a group, reserved,
+    /// link-local, or inside the translation prefix.
+    MartianSource = 25,
+    /// An IPv4 source route or an IPv6 routing header that is not used up.
+    SourceRoute = 26,
+    /// The TTL or hop limit runs out at this hop.
+    TtlExceeded = 27,
+    /// IPv6 extension headers that IPv4 cannot have: too many, too long, or behind a Fragment
+    /// header.
+    ExtensionHeaders = 28,
+    /// An ICMP message without a counterpart in the other protocol.
+    IcmpUntranslatable = 29,
+    /// A fragment of an ICMP message, whose checksum covers bytes that are not there.
+    IcmpFragment = 30,
+    /// An ICMP error whose checksum is wrong.
+    IcmpChecksum = 31,
+    /// An ICMP error that quotes another ICMP error, or too little of a packet to tell whose it
+    /// was.
+    IcmpQuote = 32,
+    /// A UDP datagram without a checksum, which IPv6 asks for.
+    UdpZeroChecksum = 33,
+    /// An escaped packet whose own addresses are not those of the packet around it.
+    EscapeMismatch = 34,
 }
 
 impl DropReason {
     /// How many reasons there are; every reason as a number is smaller.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 35;
 
     /// Every reason, in the order of its number.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -93,6 +116,16 @@ impl DropReason {
         DropReason::NotHere,
         DropReason::UnknownSource,
         DropReason::ForgedSource,
+        DropReason::MartianSource,
+        DropReason::SourceRoute,
+        DropReason::TtlExceeded,
+        DropReason::ExtensionHeaders,
+        DropReason::IcmpUntranslatable,
+        DropReason::IcmpFragment,
+        DropReason::IcmpChecksum,
+        DropReason::IcmpQuote,
+        DropReason::UdpZeroChecksum,
+        DropReason::EscapeMismatch,
     ];
 
     /// The word of the netlink specification.
@@ -124,6 +157,16 @@ impl DropReason {
             DropReason::NotHere => "not-here",
             DropReason::UnknownSource => "unknown-source",
             DropReason::ForgedSource => "forged-source",
+            DropReason::MartianSource => "martian-source",
+            DropReason::SourceRoute => "source-route",
+            DropReason::TtlExceeded => "ttl-exceeded",
+            DropReason::ExtensionHeaders => "extension-headers",
+            DropReason::IcmpUntranslatable => "icmp-untranslatable",
+            DropReason::IcmpFragment => "icmp-fragment",
+            DropReason::IcmpChecksum => "icmp-checksum",
+            DropReason::IcmpQuote => "icmp-quote",
+            DropReason::UdpZeroChecksum => "udp-zero-checksum",
+            DropReason::EscapeMismatch => "escape-mismatch",
         }
     }
 
@@ -166,6 +209,35 @@ impl DropReason {
             DropReason::NotHere => "The destination node is not on this host.",
             DropReason::UnknownSource => "No mapping of the source node is known.",
             DropReason::ForgedSource => "The source locator is not where the source node is.",
+            DropReason::MartianSource => {
+                "A source address that no sender there can have: loopback, unspecified, a group, \
+                 reserved, link-local, or inside the translation prefix."
+            }
+            DropReason::SourceRoute => {
+                "An IPv4 source route or an IPv6 routing header that is not used up."
+            }
+            DropReason::TtlExceeded => "The TTL or hop limit runs out at this hop.",
+            DropReason::ExtensionHeaders => {
+                "IPv6 extension headers that IPv4 cannot have: too many, too long, or behind a \
+                 Fragment header."
+            }
+            DropReason::IcmpUntranslatable => {
+                "An ICMP message without a counterpart in the other protocol."
+            }
+            DropReason::IcmpFragment => {
+                "A fragment of an ICMP message, whose checksum covers bytes that are not there."
+            }
+            DropReason::IcmpChecksum => "An ICMP error whose checksum is wrong.",
+            DropReason::IcmpQuote => {
+                "An ICMP error that quotes another ICMP error, or too little of a packet to tell \
+                 whose it was."
+            }
+            DropReason::UdpZeroChecksum => {
+                "A UDP datagram without a checksum, which IPv6 asks for."
+            }
+            DropReason::EscapeMismatch => {
+                "An escaped packet whose own addresses are not those of the packet around it."
+            }
         }
     }
 
@@ -198,6 +270,16 @@ impl DropReason {
             22 => Some(DropReason::NotHere),
             23 => Some(DropReason::UnknownSource),
             24 => Some(DropReason::ForgedSource),
+            25 => Some(DropReason::MartianSource),
+            26 => Some(DropReason::SourceRoute),
+            27 => Some(DropReason::TtlExceeded),
+            28 => Some(DropReason::ExtensionHeaders),
+            29 => Some(DropReason::IcmpUntranslatable),
+            30 => Some(DropReason::IcmpFragment),
+            31 => Some(DropReason::IcmpChecksum),
+            32 => Some(DropReason::IcmpQuote),
+            33 => Some(DropReason::UdpZeroChecksum),
+            34 => Some(DropReason::EscapeMismatch),
             _ => None,
         }
     }

@@ -125,6 +125,43 @@ pub const fn eligible(ip: &Ipv4) -> Result<(), DropReason> {
     Ok(())
 }
 
+/// What a network promises of the packets it carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fidelity {
+    /// All that means something arrives. The identification of a packet that is no fragment does not
+    /// (RFC 6864 §4.1).
+    #[default]
+    Semantic,
+    /// Every byte of the packet arrives.
+    Exact,
+}
+
+/// How a packet travels between two hosts of the overlay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Its header becomes an IPv6 header.
+    Fast,
+    /// It is carried whole: see [`escape`](crate::escape).
+    Escape,
+}
+
+/// The form of a packet: the fast one if the far edge can restore it.
+///
+/// TTL 0 escapes, for a LAN does not look at it. In an exact network so does a packet whose
+/// identification the far edge would not restore: any but 0 with DF.
+#[inline]
+pub const fn form(ip: &Ipv4, fidelity: Fidelity) -> Form {
+    let restored = match fidelity {
+        Fidelity::Semantic => true,
+        Fidelity::Exact => ip.df && ip.id == 0,
+    };
+    if restored && eligible(ip).is_ok() {
+        Form::Fast
+    } else {
+        Form::Escape
+    }
+}
+
 /// How many bytes of the transport header must be in the buffer so that its checksum can be changed.
 ///
 /// A packet whose transport part is shorter than that keeps its bytes, at both edges alike.

@@ -5,7 +5,7 @@
 
 use core::net::Ipv4Addr;
 
-use crate::{checksum, DropReason, Mac};
+use crate::{bytes, checksum, DropReason, Mac};
 
 /// The Ethernet type of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -103,6 +103,26 @@ impl Ipv4 {
     /// is wrong.
     #[inline]
     pub fn parse(head: &[u8], available: u32) -> Result<Ipv4, DropReason> {
+        let ip = Ipv4::quoted(head)?;
+        let intact = head
+            .get(..usize::from(ip.header_len))
+            .is_some_and(checksum::verify);
+        if !intact || ip.total_len < u16::from(ip.header_len) || u32::from(ip.total_len) > available
+        {
+            return Err(DropReason::Malformed);
+        }
+        Ok(ip)
+    }
+
+    /// Parses the header of a packet quoted by an ICMP error: `head` may hold less than the packet, and
+    /// neither the total length nor the checksum is looked at, for routers quote headers that they have
+    /// changed already.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if the header, options included, is truncated or is not of IPv4.
+    #[inline]
+    pub fn quoted(head: &[u8]) -> Result<Ipv4, DropReason> {
         let fixed = head
             .first_chunk::<IPV4_LEN>()
             .ok_or(DropReason::Malformed)?;
@@ -114,26 +134,15 @@ impl Ipv4 {
             sa, sb, sc, sd,
             da, db, dc, dd,
         ] = fixed;
-        if version_ihl >> 4 != 4 {
-            return Err(DropReason::Malformed);
-        }
         let header_len = (version_ihl & 0xf) << 2;
-        let intact = match header_len {
-            0..=19 => false,
-            20 => checksum::verify(fixed),
-            _ => head
-                .get(..header_len as usize)
-                .is_some_and(checksum::verify),
-        };
-        let total_len = u16::from_be_bytes([len0, len1]);
-        if !intact || total_len < u16::from(header_len) || u32::from(total_len) > available {
+        if version_ihl >> 4 != 4 || header_len < 20 || head.len() < usize::from(header_len) {
             return Err(DropReason::Malformed);
         }
         let fragment = u16::from_be_bytes([frag0, frag1]);
         Ok(Ipv4 {
             header_len,
             tos,
-            total_len,
+            total_len: u16::from_be_bytes([len0, len1]),
             id: u16::from_be_bytes([id0, id1]),
             reserved: fragment & 0x8000 != 0,
             df: fragment & 0x4000 != 0,
@@ -144,6 +153,28 @@ impl Ipv4 {
             src: Ipv4Addr::new(sa, sb, sc, sd),
             dst: Ipv4Addr::new(da, db, dc, dd),
         })
+    }
+
+    /// The header as on the wire, without options and with its checksum; `header_len` is taken for 20.
+    #[inline]
+    pub fn bytes(&self) -> [u8; IPV4_LEN] {
+        let [l0, l1] = self.total_len.to_be_bytes();
+        let [i0, i1] = self.id.to_be_bytes();
+        let flags = (self.reserved as u16) << 15 | (self.df as u16) << 14 | (self.mf as u16) << 13;
+        let [f0, f1] = (flags | self.fragment_offset & 0x1fff).to_be_bytes();
+        let [sa, sb, sc, sd] = self.src.octets();
+        let [da, db, dc, dd] = self.dst.octets();
+        #[rustfmt::skip]
+        let mut header = [
+            0x45, self.tos, l0, l1,
+            i0, i1, f0, f1,
+            self.ttl, self.protocol, 0, 0,
+            sa, sb, sc, sd,
+            da, db, dc, dd,
+        ];
+        let check = checksum::ipv4_header(&header);
+        header[10..12].copy_from_slice(&check.to_be_bytes());
+        header
     }
 
     /// Whether the header has options.
@@ -193,6 +224,21 @@ impl Ipv6 {
     /// [`DropReason::Malformed`] if the header is truncated or contradicts `available`.
     #[inline]
     pub fn parse(head: &[u8], available: u32) -> Result<Ipv6, DropReason> {
+        let ip = Ipv6::quoted(head)?;
+        if u32::from(ip.payload_len).wrapping_add(IPV6_LEN as u32) > available {
+            return Err(DropReason::Malformed);
+        }
+        Ok(ip)
+    }
+
+    /// Parses the header of a packet quoted by an ICMPv6 error, of which `head` may hold less than the
+    /// packet.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if the header is truncated or is not of IPv6.
+    #[inline]
+    pub fn quoted(head: &[u8]) -> Result<Ipv6, DropReason> {
         let fixed = head
             .first_chunk::<IPV6_LEN>()
             .ok_or(DropReason::Malformed)?;
@@ -204,19 +250,84 @@ impl Ipv6 {
             .ok_or(DropReason::Malformed)?;
         let &dst = addresses.first_chunk::<16>().ok_or(DropReason::Malformed)?;
         let version_class_label = u32::from_be_bytes([v0, v1, v2, v3]);
-        let payload_len = u16::from_be_bytes([len0, len1]);
-        let total = u32::from(payload_len).wrapping_add(IPV6_LEN as u32);
-        if version_class_label >> 28 != 6 || total > available {
+        if version_class_label >> 28 != 6 {
             return Err(DropReason::Malformed);
         }
         Ok(Ipv6 {
             traffic_class: (version_class_label >> 20) as u8,
             flow_label: version_class_label & 0xf_ffff,
-            payload_len,
+            payload_len: u16::from_be_bytes([len0, len1]),
             next_header,
             hop_limit,
             src,
             dst,
         })
+    }
+
+    /// The header as on the wire.
+    #[inline]
+    pub fn bytes(&self) -> [u8; IPV6_LEN] {
+        let first = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label & 0xf_ffff;
+        let mut header = [0; IPV6_LEN];
+        header[0..4].copy_from_slice(&first.to_be_bytes());
+        header[4..6].copy_from_slice(&self.payload_len.to_be_bytes());
+        header[6] = self.next_header;
+        header[7] = self.hop_limit;
+        header[8..24].copy_from_slice(&self.src);
+        header[24..40].copy_from_slice(&self.dst);
+        header
+    }
+}
+
+/// An IPv6 Fragment header (RFC 8200 §4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Type of the header behind it.
+    pub next_header: u8,
+    /// Offset of this fragment, in units of 8 bytes.
+    pub offset: u16,
+    /// Another fragment follows.
+    pub more: bool,
+    /// Identification.
+    pub id: u32,
+}
+
+impl Fragment {
+    /// Bytes of the header.
+    pub const LEN: usize = 8;
+
+    /// The next header number that announces it.
+    pub const NUMBER: u8 = 44;
+
+    /// Parses the header at `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if truncated.
+    #[inline]
+    pub fn parse(head: &[u8], at: usize) -> Result<Fragment, DropReason> {
+        let [next_header, _, f0, f1, i0, i1, i2, i3] =
+            bytes::read(head, at).ok_or(DropReason::Malformed)?;
+        let field = u16::from_be_bytes([f0, f1]);
+        Ok(Fragment {
+            next_header,
+            offset: field >> 3,
+            more: field & 1 != 0,
+            id: u32::from_be_bytes([i0, i1, i2, i3]),
+        })
+    }
+
+    /// Whether it makes no fragment: the packet is whole (RFC 6946).
+    #[inline]
+    pub const fn is_atomic(&self) -> bool {
+        self.offset == 0 && !self.more
+    }
+
+    /// The header as on the wire.
+    #[inline]
+    pub const fn bytes(&self) -> [u8; Fragment::LEN] {
+        let [f0, f1] = (self.offset << 3 | self.more as u16).to_be_bytes();
+        let [i0, i1, i2, i3] = self.id.to_be_bytes();
+        [self.next_header, 0, f0, f1, i0, i1, i2, i3]
     }
 }

@@ -15,12 +15,17 @@
 
 pub mod addr;
 pub mod arp;
+mod bytes;
 pub mod checksum;
 pub mod drop_reason;
+pub mod embed;
+pub mod escape;
 pub mod fast;
 pub mod header;
 pub mod mac;
+pub mod siit;
 pub mod source;
+pub mod substrate;
 
 pub use addr::{Locator, SubstrateAddress, SubstratePrefix, Topology, Vni};
 pub use drop_reason::DropReason;

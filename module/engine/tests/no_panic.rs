@@ -13,6 +13,44 @@ use std::process::Command;
 /// `core::slice::index::slice_index_fail`, `core::option::unwrap_failed` and their like.
 const PANICS: [&[u8]; 2] = [b"panic", b"_fail"];
 
+/// Functions for any [`Maps`](ovnet_engine::siit::Maps) are compiled only for one.
+const INSTANCES: &str = "
+/// What a caller brings.
+#[allow(missing_docs)]
+pub mod instances {
+    use crate::siit::{self, Maps, Packet, Siit, Verdict, View};
+    use crate::DropReason;
+
+    pub struct Prefix;
+
+    impl Maps for Prefix {
+        fn v4_to_v6(&self, address: core::net::Ipv4Addr) -> Option<[u8; 16]> {
+            (address.is_private()).then(|| address.to_ipv6_mapped().octets())
+        }
+
+        fn v6_to_v4(&self, address: &[u8; 16]) -> Option<core::net::Ipv4Addr> {
+            core::net::Ipv6Addr::from(*address).to_ipv4_mapped()
+        }
+    }
+
+    pub fn to6(view: View<'_>, siit: &Siit<'_>) -> Verdict {
+        siit::to6(view, siit, &Prefix)
+    }
+
+    pub fn to4(view: View<'_>, siit: &Siit<'_>) -> Verdict {
+        siit::to4(view, siit, &Prefix)
+    }
+
+    pub fn error_to6(packet: &[u8], siit: &Siit<'_>, out: &mut [u8]) -> Result<Packet, DropReason> {
+        siit::error_to6(packet, siit, &Prefix, true, out)
+    }
+
+    pub fn error_to4(packet: &[u8], siit: &Siit<'_>, out: &mut [u8]) -> Result<Packet, DropReason> {
+        siit::error_to4(packet, siit, &Prefix, true, 7, out)
+    }
+}
+";
+
 /// The compiler beside the cargo that builds this test, else the one in the path.
 fn rustc() -> PathBuf {
     let sibling = Path::new(env!("CARGO")).with_file_name("rustc");
@@ -45,7 +83,7 @@ fn panics_of(dir: &Path) -> Vec<&'static str> {
         String::from_utf8_lossy(&output.stderr)
     );
     let object = fs::read(dir.join("lib.o")).expect("rustc wrote the object");
-    for name in ["to_ipv6", "question", "eligible"] {
+    for name in ["to_ipv6", "question", "eligible", "to6", "error_to4"] {
         let found = object
             .windows(name.len())
             .any(|window| window == name.as_bytes());
@@ -65,24 +103,32 @@ fn panics_of(dir: &Path) -> Vec<&'static str> {
 /// other function calls it, and appends `extra` to the crate's root.
 fn sources(name: &str, extra: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&dir).expect("the temporary directory can be written");
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for entry in fs::read_dir(src).expect("the sources are there") {
+    copy(&src, &dir, extra);
+    dir
+}
+
+fn copy(from: &Path, to: &Path, extra: &str) {
+    fs::create_dir_all(to).expect("the temporary directory can be written");
+    for entry in fs::read_dir(from).expect("the sources are there") {
         let path = entry.expect("the sources can be listed").path();
+        let file = to.join(path.file_name().expect("a listed path has a name"));
+        if path.is_dir() {
+            copy(&path, &file, extra);
+            continue;
+        }
         let mut text = fs::read_to_string(&path).expect("the sources can be read");
         text = text.replace("#[inline]\n", "\n");
         if path.ends_with("lib.rs") {
             text.push_str(extra);
         }
-        let file = path.file_name().expect("a listed path has a name");
-        fs::write(dir.join(file), text).expect("the copy can be written");
+        fs::write(file, text).expect("the copy can be written");
     }
-    dir
 }
 
 #[test]
 fn no_function_can_panic() {
-    let dir = sources("whole", "");
+    let dir = sources("whole", INSTANCES);
     assert_eq!(panics_of(&dir), [""; 0]);
 }
 

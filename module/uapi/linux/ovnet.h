@@ -86,6 +86,25 @@ enum ovnet_event_kind {
  * @OVNET_DROP_REASON_UNKNOWN_SOURCE: No mapping of the source node is known.
  * @OVNET_DROP_REASON_FORGED_SOURCE: The source locator is not where the source
  *   node is.
+ * @OVNET_DROP_REASON_MARTIAN_SOURCE: A source address that no sender there can
+ *   have: loopback, unspecified, a group, reserved, link-local, or inside the
+ *   translation prefix.
+ * @OVNET_DROP_REASON_SOURCE_ROUTE: An IPv4 source route or an IPv6 routing
+ *   header that is not used up.
+ * @OVNET_DROP_REASON_TTL_EXCEEDED: The TTL or hop limit runs out at this hop.
+ * @OVNET_DROP_REASON_EXTENSION_HEADERS: IPv6 extension headers that IPv4
+ *   cannot have: too many, too long, or behind a Fragment header.
+ * @OVNET_DROP_REASON_ICMP_UNTRANSLATABLE: An ICMP message without a
+ *   counterpart in the other protocol.
+ * @OVNET_DROP_REASON_ICMP_FRAGMENT: A fragment of an ICMP message, whose
+ *   checksum covers bytes that are not there.
+ * @OVNET_DROP_REASON_ICMP_CHECKSUM: An ICMP error whose checksum is wrong.
+ * @OVNET_DROP_REASON_ICMP_QUOTE: An ICMP error that quotes another ICMP error,
+ *   or too little of a packet to tell whose it was.
+ * @OVNET_DROP_REASON_UDP_ZERO_CHECKSUM: A UDP datagram without a checksum,
+ *   which IPv6 asks for.
+ * @OVNET_DROP_REASON_ESCAPE_MISMATCH: An escaped packet whose own addresses
+ *   are not those of the packet around it.
  */
 enum ovnet_drop_reason {
 	OVNET_DROP_REASON_MALFORMED,
@@ -113,6 +132,16 @@ enum ovnet_drop_reason {
 	OVNET_DROP_REASON_NOT_HERE,
 	OVNET_DROP_REASON_UNKNOWN_SOURCE,
 	OVNET_DROP_REASON_FORGED_SOURCE,
+	OVNET_DROP_REASON_MARTIAN_SOURCE,
+	OVNET_DROP_REASON_SOURCE_ROUTE,
+	OVNET_DROP_REASON_TTL_EXCEEDED,
+	OVNET_DROP_REASON_EXTENSION_HEADERS,
+	OVNET_DROP_REASON_ICMP_UNTRANSLATABLE,
+	OVNET_DROP_REASON_ICMP_FRAGMENT,
+	OVNET_DROP_REASON_ICMP_CHECKSUM,
+	OVNET_DROP_REASON_ICMP_QUOTE,
+	OVNET_DROP_REASON_UDP_ZERO_CHECKSUM,
+	OVNET_DROP_REASON_ESCAPE_MISMATCH,
 };
 
 enum {

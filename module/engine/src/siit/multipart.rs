@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ICMP messages in parts: the quoted packet, and objects behind it (RFC 4884). The objects are opaque.
+
+use crate::bytes::Writer;
+use crate::DropReason;
+
+/// Bytes of a quoted packet in front of objects, at least.
+const MIN_QUOTE: usize = 128;
+
+/// What follows the first eight bytes of an ICMP error.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts<'a> {
+    /// The packet that it is about.
+    pub(super) quote: &'a [u8],
+    /// The objects, with their header.
+    pub(super) extension: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Splits at the length that the message gives, in bytes; 0 if it gives none.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Malformed`] if the message is shorter than that.
+    pub(super) fn split(body: &'a [u8], len: usize) -> Result<Parts<'a>, DropReason> {
+        let len = if len == 0 { body.len() } else { len };
+        let (quote, extension) = body.split_at_checked(len).ok_or(DropReason::Malformed)?;
+        Ok(Parts { quote, extension })
+    }
+
+    /// Where a quote that starts at `start` must end so that the objects still fit behind it; `None` if
+    /// there are none, or if they fit behind no quote of the least length.
+    pub(super) fn quote_end(&self, out: &Writer<'_>, start: usize, unit: usize) -> Option<usize> {
+        if self.extension.is_empty() {
+            return None;
+        }
+        let room = out
+            .len()
+            .saturating_add(out.room())
+            .saturating_sub(start)
+            .checked_sub(self.extension.len())?;
+        let room = round_down(room, unit);
+        (room >= MIN_QUOTE).then(|| start.saturating_add(room))
+    }
+
+    /// Pads the quote that starts at `start`, appends the objects, and says how many units the quote has.
+    pub(super) fn append(&self, out: &mut Writer<'_>, start: usize, unit: usize) -> Option<u32> {
+        let len = out.len().checked_sub(start)?.max(MIN_QUOTE);
+        let len = round_down(len.checked_add(unit)?.checked_sub(1)?, unit);
+        out.pad_to(start.checked_add(len)?);
+        out.push(self.extension)?;
+        u32::try_from(len.checked_div(unit)?).ok()
+    }
+}
+
+/// The largest multiple of a power of two that is not larger.
+const fn round_down(len: usize, unit: usize) -> usize {
+    len & !unit.wrapping_sub(1)
+}
