@@ -9,7 +9,7 @@ use ovnet_engine::fast::{self, Fidelity, Form, L4Checksum, Path};
 use ovnet_engine::header::{Ipv4, Ipv6};
 use ovnet_engine::{SubstrateAddress, SubstratePrefix};
 
-use crate::{check, signature, transport_sum};
+use crate::{check, known, signature, transport_sum};
 
 const FROM: [u8; 12] = [0xfd, 0, 0, 0xa, 0, 1, 0, 1, 0, 0, 0, 7];
 const TO: [u8; 12] = [0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 7];
@@ -56,7 +56,7 @@ pub(crate) fn fast(packet: &[u8]) -> u64 {
             assert_eq!(escape::ipv4(&outer, packet), Ok(ip));
         }
     }
-    signature((form == Form::Fast, ip.protocol, ip.is_fragment()))
+    signature((form == Form::Fast, known(ip.protocol), ip.is_fragment()))
 }
 
 /// Anything arrives from the substrate.
@@ -117,5 +117,5 @@ pub(crate) fn substrate(input: &[u8]) -> u64 {
         assert_eq!(transport_sum(&out[..report.len]), Some(0xffff));
         assert!(report.mtu.is_none_or(|mtu| mtu >= 1280));
     }
-    signature(report.map(|report| (out[20], out[21], out[37], report.len == 576)))
+    signature(report.map(|report| (out[20], out[21], known(out[37]), report.len == 576)))
 }

@@ -8,7 +8,7 @@ use ovnet_engine::embed::Prefix;
 use ovnet_engine::siit::{self, Hairpin, Maps, Siit, UdpZero, Verdict, View};
 use ovnet_engine::DropReason;
 
-use crate::{check, signature, transport_sum};
+use crate::{check, known, signature, transport_sum};
 
 /// A few explicit mappings.
 struct Few;
@@ -83,7 +83,7 @@ pub(crate) fn to4(input: &[u8]) -> u64 {
 /// What of an outcome makes an input worth keeping.
 #[derive(Hash)]
 enum Outcome {
-    Packet(u8, u8, bool),
+    Packet(u8, bool),
     Fragments(usize),
     Error(Result<(u8, u8, bool), DropReason>),
     Reply(DropReason, u8, u8),
@@ -109,7 +109,7 @@ fn translate(packet: &[u8], siit: &Siit<'_>, v6: bool) -> u64 {
             check(whole);
             preserves(packet, whole);
             let protocol = if v6 { whole[9] } else { whole[6] };
-            Outcome::Packet(protocol, (whole.len() / 256) as u8, translated.hairpin)
+            Outcome::Packet(known(protocol), translated.hairpin)
         }
         Verdict::Fragments(fragments) => {
             let mut next = fragments.transport();
@@ -122,7 +122,7 @@ fn translate(packet: &[u8], siit: &Siit<'_>, v6: bool) -> u64 {
                 check(&[piece.header(), payload].concat());
             }
             assert!(next <= buf.len() && count > 1);
-            Outcome::Fragments(count)
+            Outcome::Fragments(count.min(4))
         }
         Verdict::Error => {
             let result = if v6 {
