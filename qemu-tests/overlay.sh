@@ -203,7 +203,16 @@ flood() {
   FLOODS+=($!)
 }
 
-# calm: ends the floods, also those that the loss of their device has ended.
+# stream NODE TO ADDRESS: TCP at full speed, until `calm`.
+stream() {
+  ip netns exec "$2" socat -u TCP-LISTEN:5000,reuseaddr OPEN:/dev/null 2>/dev/null &
+  FLOODS+=($!)
+  eventually 5 bash -c "ip netns exec $2 ss -Hltn | grep -q :5000"
+  ip netns exec "$1" socat -u OPEN:/dev/zero "TCP:$3:5000" 2>/dev/null &
+  FLOODS+=($!)
+}
+
+# calm: ends floods and streams, also those that the loss of their device has ended.
 calm() {
   kill "${FLOODS[@]}" 2>/dev/null || true
   wait "${FLOODS[@]}" 2>/dev/null || true

@@ -11,7 +11,7 @@ node G on S net 7 10.0.0.3
 flood A 10.0.0.3
 flood G 10.0.0.2
 
-for ((round = 0; round < 8; round++)); do
+for ((round = 0; round < 4; round++)); do
   # S changes under A: the mapping elsewhere and back, the port off and on.
   ovctl -n R mapping set 7 10.0.0.3 --locator fd00:a:1:9::/64
   ovctl -n S port del v0 --netns G

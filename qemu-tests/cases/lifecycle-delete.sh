@@ -15,7 +15,7 @@ node H on S net 7 10.0.0.5
 mappings() { ovctl -n "$1" mapping show --all --json | { grep -o "\"state\":\"$2\"" || true; } | wc -l; }
 
 # A device goes: its mapping becomes a tombstone, packets to it are not here.
-flood A 10.0.0.3
+stream A G 10.0.0.3
 flood B 10.0.0.5
 flood B 10.0.0.2
 sleep 0.3

@@ -12,7 +12,7 @@ for ((round = 0; round < 3; round++)); do
   node A on R net 7 10.0.0.2
   node G on S net 7 10.0.0.3
   node B on R net 7 10.0.0.4
-  flood A 10.0.0.3
+  stream A G 10.0.0.3
   flood G 10.0.0.4
   flood B 10.0.0.2
   flood A 10.0.0.77
