@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: news of a node counts only if its generation is greater; a deletion is news too
-# rows: SM2 MV4 CH4
+# rows: SM2
 #
 #  A 10.0.0.2 ── R ── fabric ──┬── S
 #                              └── T       where is 10.0.0.3?

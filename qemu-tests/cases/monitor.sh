@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: ovctl monitor tells of changes, of misses and of forgeries as they happen
-# rows: OP2 SM8 CH4
+# rows: OP2
 #
 #  A 10.0.0.2 ── R ── fabric ── S ── G 10.0.0.3
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: what cannot be is refused with its reason and its exit code, and changes nothing
-# rows: SM4 OP2 CH4
+# rows: OP2 CH4
 # timeout: 120
 #
 #  A 10.0.0.2 ──┬── R ── fabric ── S

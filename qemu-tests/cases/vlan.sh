@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: a node's VLAN and its IPv6 are not carried, by name
-# rows: MC3 OP5
+# rows: OP5
 #
 #  A 10.0.0.2 ── R ── fabric ── S ── G 10.0.0.3
 #   v0, v0.5

@@ -58,7 +58,7 @@ alike "mapping show 7 10.0.0.3" --do mapping-get --json '{"vni": 7, "address": "
 alike "net show 7" --do network-get --json '{"vni": 7}'
 
 # A change by ynl is a change, and an event that ynl reads.
-in_ns R ynl --subscribe events --duration 8 --output-json >/tmp/events &
+in_ns R ynl --subscribe events --duration 5 --output-json >/tmp/events &
 listener=$!
 eventually 8 listener_beyond R 0
 in_ns R ynl --do mapping-set --json '{"vni": 7, "address": "10.0.0.5", "locator": "fd00:a:1:2::", "gen": 3}'

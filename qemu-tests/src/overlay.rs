@@ -149,6 +149,11 @@ impl Wire {
             .ok_or_else(|| format!("{}: no frame came", self.name).into())
     }
 
+    /// The next frame, unless none comes.
+    pub fn pending(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.next(SILENCE)
+    }
+
     /// The next frame is exactly this one.
     pub fn expect(&self, wanted: &[u8]) -> Result<(), Failure> {
         let got = self.receive()?;

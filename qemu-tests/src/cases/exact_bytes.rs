@@ -156,14 +156,15 @@ fn samples() -> Vec<Sample> {
 
 fn run() -> Result<(), Failure> {
     draw("hosts R S; port A on R net 7 10.0.0.2; port G on S net 7 10.0.0.3")?;
-    let (a, sub) = (Wire::open("A", "v0")?, Wire::open("R", "sub")?);
+    let (a, tap) = (Wire::open("A", "v0")?, Wire::open("A", "v0")?);
+    let sub = Wire::open("R", "sub")?;
     let (far_sub, g) = (Wire::open("S", "sub")?, Wire::open("G", "v0")?);
     let (mut r, mut s) = (Host::open("R")?, Host::open("S")?);
     let mut ids = Vec::new();
     for sample in samples() {
         check(
             &sample,
-            [&a, &sub, &far_sub, &g],
+            [&a, &tap, &sub, &far_sub, &g],
             [&mut r, &mut s],
             &mut ids,
         )
@@ -179,7 +180,7 @@ fn run() -> Result<(), Failure> {
 
 fn check(
     sample: &Sample,
-    [a, sub, far_sub, g]: [&Wire; 4],
+    [a, tap, sub, far_sub, g]: [&Wire; 5],
     [r, s]: [&mut Host; 2],
     ids: &mut Vec<u16>,
 ) -> Result<(), Failure> {
@@ -204,6 +205,10 @@ fn check(
     sub.expect(&ethernet(FABRIC_MAC, host_mac(1), IPV6, &on_wire(&wanted)))?;
     wanted.hops = 63;
     far_sub.expect(&ethernet(host_mac(2), FABRIC_MAC, IPV6, &on_wire(&wanted)))?;
+
+    // A capture at the sender has what was sent: nothing is written to before
+    // it is the host's alone.
+    tap.expect(&sent)?;
 
     // At the node: the packet that was sent, but for the ID, which means
     // nothing with DF and is fresh without.

@@ -5,6 +5,7 @@
 
 mod arp;
 mod arrival_check;
+mod capture;
 mod destination_check;
 mod dumps;
 mod exact_bytes;
@@ -34,6 +35,7 @@ pub struct Case {
 pub const ALL: &[Case] = &[
     arp::CASE,
     arrival_check::CASE,
+    capture::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
     dumps::CASE,

@@ -18,7 +18,7 @@ use crate::overlay::{draw, same, virtual_mac, Host, Wire};
 pub const CASE: Case = Case {
     name: "source-check",
     title: "a frame from another MAC or address than the port's is dropped and reported",
-    rows: &["TX8", "SM8", "OP5"],
+    rows: &["TX8", "OP5"],
     guests: 1,
     timeout: 60,
     run,
