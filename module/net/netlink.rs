@@ -396,8 +396,8 @@ impl Dump<'_> {
         done
     }
 
-    /// Appends a message per entry of a table, as many as fit; `fill` may skip an entry by `None`.
-    /// True: all are done.
+    /// Appends a message per entry of a table that is `wanted`, as many as fit. True: all are done. If
+    /// the table is resized meanwhile, entries may come twice and the asker is told.
     pub(crate) fn put_table<V: Send + Sync>(
         &mut self,
         fill: impl Fn(u64, &V, &mut Message<'_>) -> Result,
@@ -409,7 +409,8 @@ impl Dump<'_> {
         }
         // SAFETY: `start` put the walk there, of a table of this type: each command has one `start`.
         let walk = unsafe { &mut *walk };
-        walk.resume(|key, value| {
+        walk.resume(|key, value, restarts| {
+            self.set_version(restarts);
             !wanted(key, value) || self.put(|message| fill(key, value, message))
         })
     }

@@ -133,16 +133,17 @@ impl<V: Send + Sync> Table<V> {
         // INVARIANT: The walk was entered.
         Ok(Walk {
             iter,
+            restarts: 0,
             _values: PhantomData,
         })
     }
 
-    /// Calls `visit` with each entry, outside any RCU section long enough to matter: at most once per
-    /// entry that stays, entries that come or go meanwhile may be missed.
+    /// Calls `visit` with each entry, outside any RCU section long enough to matter. Entries that come or
+    /// go meanwhile may be missed; if the table is resized meanwhile, entries may be visited again.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, &V)) -> Result {
         // SAFETY: The walk ends in this function.
         let mut walk = unsafe { self.walk() }?;
-        walk.resume(|key, value| {
+        walk.resume(|key, value, _| {
             visit(key, value);
             true
         });
@@ -205,27 +206,37 @@ impl<V: Send + Sync> PinnedDrop for Table<V> {
 /// The walk was entered on a table of `V` that outlives it.
 pub(super) struct Walk<V> {
     iter: KBox<UnsafeCell<bindings::rhashtable_iter>>,
+    /// How often the walk started again, because the table was resized.
+    restarts: u32,
     _values: PhantomData<V>,
 }
 
 impl<V> Walk<V> {
     /// Visits entries until `visit` says false; the next call starts with the entry it said false to.
+    /// `visit` also gets how often the walk started again: what it then sees it may have seen before.
     /// Says whether the walk is over.
-    pub(super) fn resume(&mut self, mut visit: impl FnMut(u64, &V) -> bool) -> bool {
+    pub(super) fn resume(&mut self, mut visit: impl FnMut(u64, &V, u32) -> bool) -> bool {
         let iter = self.iter.get();
         // SAFETY: By the invariant the walk was entered.
-        let mut object = unsafe {
-            bindings::rhashtable_walk_start_check(iter);
-            bindings::rhashtable_walk_peek(iter)
+        let (started, mut object) = unsafe {
+            (
+                bindings::rhashtable_walk_start_check(iter),
+                bindings::rhashtable_walk_peek(iter),
+            )
         };
+        // The one error is EAGAIN, here and below: the table was resized, and the walk is at its start.
+        if started != 0 {
+            self.restarts = self.restarts.wrapping_add(1);
+        }
         let mut over = true;
         while let Some(node) = NonNull::new(object) {
-            // SAFETY: A plain test of the pointer's value. An error is EAGAIN: the table was resized and
-            // the walk goes on.
-            if !unsafe { bindings::ovnet_is_err(node.as_ptr()) } {
+            // SAFETY: A plain test of the pointer's value.
+            if unsafe { bindings::ovnet_is_err(node.as_ptr()) } {
+                self.restarts = self.restarts.wrapping_add(1);
+            } else {
                 // SAFETY: The object is a `Node<V>`, valid until the walk stops.
                 let node = unsafe { node.cast::<Node<V>>().as_ref() };
-                if !visit(node.link.key, &node.value) {
+                if !visit(node.link.key, &node.value, self.restarts) {
                     over = false;
                     break;
                 }
