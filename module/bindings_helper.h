@@ -23,6 +23,7 @@
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
+#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -54,6 +55,12 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
 void ovnet_skb_set_device(struct sk_buff *skb, struct net_device *dev);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
+int ovnet_skb_encapsulate(struct sk_buff *skb);
+int ovnet_skb_decapsulate(struct sk_buff *skb);
+void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
+			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
+			void *context);
+u32 ovnet_jiffies(void);
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs);
 
 /* The substrate. */
@@ -140,6 +147,7 @@ static const u32 RUST_CONST_HELPER_OVNET_GSO_TCP_FIXEDID = SKB_GSO_TCP_FIXEDID;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;
+static const u32 RUST_CONST_HELPER_OVNET_HZ = HZ;
 static const u32 RUST_CONST_HELPER_OVNET_DROPPED = SKB_DROP_REASON_NOT_SPECIFIED;
 
 #endif

@@ -14,7 +14,6 @@ use crate::{
         namespace::{Net, OwnedNet, Registry},
         netlink::{Dump, Message, Refusal, Request},
         rcu::Rcu,
-        route::RouteCache,
     },
     port::{Attachment, Port},
     stats::Count,
@@ -93,7 +92,7 @@ fn with_network<T>(
     host: &Host,
     vni: Vni,
     attr: u32,
-    f: impl FnOnce(&Network) -> T,
+    f: impl FnOnce(&Arc<Network>) -> T,
 ) -> Result<T, Refusal> {
     let reader = rcu::read_lock();
     match host.networks().get(vni.get().into(), Rcu::from(&reader)) {
@@ -194,11 +193,7 @@ fn remote(host: &Host, locator: Locator) -> Result<Arc<Remote>, Refusal> {
     }
     drop(reader);
     let new = Arc::new(
-        Remote {
-            locator,
-            routes: RouteCache::new()?,
-            mappings: Atomic::new(0),
-        },
+        Remote::new(locator)?,
         GFP_KERNEL,
     )?;
     host.remotes().set(locator.bits(), new.clone())?;
@@ -300,11 +295,15 @@ const DEFAULT_TTL: u8 = 64;
 pub(crate) fn network_set(host: &Host, request: &Request<'_>) -> Answer {
     let vni = vni(request, OVNET_A_NETWORK_VNI)?;
     let ttl = request.u8(OVNET_A_NETWORK_TTL);
+    let fidelity = request.u32(OVNET_A_NETWORK_FIDELITY);
     let _control = host.control().lock();
     let reader = rcu::read_lock();
     if let Some(network) = host.networks().get(vni.get().into(), Rcu::from(&reader)) {
         if let Some(ttl) = ttl {
             network.ttl.store(ttl.into(), Relaxed);
+        }
+        if let Some(fidelity) = fidelity {
+            network.fidelity.store(fidelity, Relaxed);
         }
         return Ok(());
     }
@@ -317,11 +316,16 @@ pub(crate) fn network_set(host: &Host, request: &Request<'_>) -> Answer {
     }
     host.networks().set(
         vni.get().into(),
-        Network {
-            ttl: Atomic::new(ttl.unwrap_or(DEFAULT_TTL).into()),
-            ports: Atomic::new(0),
-            mappings: Atomic::new(0),
-        },
+        Arc::new(
+            Network {
+                vni,
+                fidelity: Atomic::new(fidelity.unwrap_or(ovnet_fidelity_OVNET_FIDELITY_SEMANTIC)),
+                ttl: Atomic::new(ttl.unwrap_or(DEFAULT_TTL).into()),
+                ports: Atomic::new(0),
+                mappings: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?,
     )?;
     Ok(())
 }
@@ -384,7 +388,7 @@ pub(crate) fn network_get(host: &Host, request: &Request<'_>, message: &mut Mess
 
 /// Says what each network is.
 pub(crate) fn network_dump(_: &Host, dump: &mut Dump<'_>) -> bool {
-    dump.put_table::<Network>(
+    dump.put_table::<Arc<Network>>(
         |vni, network, message| put_network(message, vni as u32, network),
         |_, _| true,
     )
@@ -393,6 +397,7 @@ pub(crate) fn network_dump(_: &Host, dump: &mut Dump<'_>) -> bool {
 fn put_network(message: &mut Message<'_>, vni: u32, network: &Network) -> Result {
     message.put_u32(OVNET_A_NETWORK_VNI, vni)?;
     message.put_u8(OVNET_A_NETWORK_TTL, network.ttl.load(Relaxed) as u8)?;
+    message.put_u32(OVNET_A_NETWORK_FIDELITY, network.fidelity.load(Relaxed))?;
     message.put_u32(OVNET_A_NETWORK_PORTS, network.ports.load(Relaxed))?;
     message.put_u32(OVNET_A_NETWORK_MAPPINGS, network.mappings.load(Relaxed))
 }
@@ -445,7 +450,7 @@ fn find_port(
 fn node_of(port: &Port) -> Option<(Vni, Ipv4Addr)> {
     let reader = rcu::read_lock();
     let attachment = port.attachment(Rcu::from(&reader))?;
-    Some((attachment.vni, attachment.identity.address))
+    Some((attachment.network.vni, attachment.identity.address))
 }
 
 /// Makes a device the port of a node.
@@ -458,7 +463,7 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     let device = find_device(host, request, &rtnl)?;
     let _control = host.control().lock();
     own_locator(host)?;
-    with_network(host, vni, OVNET_A_PORT_VNI, |_| ())?;
+    let network = with_network(host, vni, OVNET_A_PORT_VNI, Arc::clone)?;
     if find_port(host, vni, address, &rtnl)?.is_some_and(|other| !other.is(&device)) {
         let text = c"another port of this host has that address in that network";
         return Err(
@@ -481,7 +486,7 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     let old = node_of(device.driver());
     device.adopt_mac(mac.octets(), &rtnl)?;
     device.driver().set_attachment(Some(Attachment {
-        vni,
+        network,
         identity: Identity {
             mac: Mac(device.mac()),
             address,
@@ -618,10 +623,10 @@ fn put_port(
     let Some(attachment) = device.driver().attachment(rcu) else {
         return Ok(());
     };
-    message.put_u32(OVNET_A_PORT_VNI, attachment.vni.get())?;
+    message.put_u32(OVNET_A_PORT_VNI, attachment.network.vni.get())?;
     message.put_ipv4(OVNET_A_PORT_ADDRESS, attachment.identity.address)?;
     message.put_mac(OVNET_A_PORT_MAC, attachment.mac)?;
-    match host.mapping(attachment.vni, attachment.identity.address, rcu) {
+    match host.mapping(attachment.network.vni, attachment.identity.address, rcu) {
         Some(mapping) => message.put_u64(OVNET_A_PORT_GEN, mapping.gen),
         None => Ok(()),
     }
@@ -813,6 +818,7 @@ pub(crate) fn stats_get(host: &Host, _: &Request<'_>, message: &mut Message<'_>)
         (OVNET_A_STATS_LOCAL_PACKETS, Count::LocalPackets),
         (OVNET_A_STATS_LOCAL_BYTES, Count::LocalBytes),
         (OVNET_A_STATS_ARP_REPLIES, Count::ArpReplies),
+        (OVNET_A_STATS_ICMP_ERRORS, Count::IcmpErrors),
     ] {
         message.put_u64(attr, stats.get(count))?;
     }

@@ -14,6 +14,9 @@ use ovnet_engine::{Locator, Mac, Vni};
 /// Events of one kind per second.
 const BURST: i32 = 100;
 
+/// ICMP errors per second, as many as the kernel's own `icmp_msgs_per_sec` would send.
+const ICMP_BURST: i32 = 1000;
+
 /// The limits of a host.
 #[pin_data]
 pub(crate) struct Limits {
@@ -23,6 +26,9 @@ pub(crate) struct Limits {
     spoof: RateLimit,
     #[pin]
     forged: RateLimit,
+    /// Errors of the substrate that are told to nodes.
+    #[pin]
+    pub(crate) icmp: RateLimit,
 }
 
 impl Limits {
@@ -32,6 +38,7 @@ impl Limits {
             miss <- RateLimit::new(BURST),
             spoof <- RateLimit::new(BURST),
             forged <- RateLimit::new(BURST),
+            icmp <- RateLimit::new(ICMP_BURST),
         })
     }
 }

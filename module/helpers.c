@@ -99,6 +99,69 @@ void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu)
 	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
 }
 
+int ovnet_skb_encapsulate(struct sk_buff *skb)
+{
+	skb_set_inner_ipproto(skb, IPPROTO_IPIP);
+	return iptunnel_handle_offloads(skb, SKB_GSO_IPXIP6);
+}
+
+int ovnet_skb_decapsulate(struct sk_buff *skb)
+{
+	return iptunnel_pull_offloads(skb);
+}
+
+/*
+ * The kernel's fragmentation takes its size and its output from a route: this
+ * one lives on the stack for the length of a call.
+ */
+struct ovnet_fragmenter {
+	struct rtable route;
+	void (*piece)(void *context, struct sk_buff *skb);
+	void *context;
+};
+
+static unsigned int ovnet_fragment_mtu(const struct dst_entry *dst)
+{
+	return dst->dev->mtu;
+}
+
+static struct dst_ops ovnet_fragment_ops = {
+	.family = AF_UNSPEC,
+	.mtu = ovnet_fragment_mtu,
+};
+
+static int ovnet_fragment_output(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	struct ovnet_fragmenter *fragmenter =
+		container_of(skb_dst(skb), struct ovnet_fragmenter, route.dst);
+
+	skb_dst_drop(skb);
+	fragmenter->piece(fragmenter->context, skb);
+	return 0;
+}
+
+void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
+			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
+			void *context)
+{
+	struct ovnet_fragmenter fragmenter = { .piece = piece, .context = context };
+
+	dst_init(&fragmenter.route.dst, &ovnet_fragment_ops, NULL, DST_OBSOLETE_NONE,
+		 DST_NOCOUNT);
+	fragmenter.route.dst.dev = dev;
+	skb_dst_drop(skb);
+	skb_dst_set_noref(skb, &fragmenter.route.dst);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	IPCB(skb)->frag_max_size = mtu;
+	IPCB(skb)->opt.optlen = ip_hdrlen(skb) - sizeof(struct iphdr);
+	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
+}
+
+u32 ovnet_jiffies(void)
+{
+	return jiffies;
+}
+
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
 {
 	struct iphdr ip = { .saddr = src, .daddr = dst, .protocol = protocol };

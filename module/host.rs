@@ -11,8 +11,9 @@ use crate::{
         device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
         rcu::{self, Rcu},
-        route::RouteCache,
-        skb::Skb,
+        bindings::ovnet_fidelity_OVNET_FIDELITY_EXACT as OVNET_FIDELITY_EXACT,
+        route::{Route, RouteCache},
+        skb::{jiffies, Skb, HZ},
         table::Table,
     },
     port::Port,
@@ -27,7 +28,7 @@ use kernel::{
         Arc, Mutex,
     },
 };
-use ovnet_engine::{fast::Path, DropReason, Locator, Mac, SubstratePrefix, Vni};
+use ovnet_engine::{fast::{Fidelity, Path}, DropReason, Locator, Mac, SubstratePrefix, Vni};
 
 /// The most mappings a host keeps, tombstones included.
 pub(crate) const MAPPINGS_MAX: u32 = 4 << 20;
@@ -42,16 +43,71 @@ pub(crate) struct Remote {
     pub(crate) routes: RouteCache,
     /// Mappings that point to it. Written under the control lock.
     pub(crate) mappings: Atomic<u32>,
+    /// What routers said of the path: MTU in the low half, when that is forgotten in the high half; 0:
+    /// nothing.
+    path_mtu: Atomic<u64>,
+}
+
+/// For how long a path's MTU is believed, in seconds (RFC 8201 §5.3, as `ip6_rt_mtu_expires`).
+const PATH_MTU_LIFE: u32 = 600;
+
+impl Remote {
+    /// A remote host that nothing points to yet.
+    pub(crate) fn new(locator: Locator) -> Result<Self> {
+        Ok(Remote {
+            locator,
+            routes: RouteCache::new()?,
+            mappings: Atomic::new(0),
+            path_mtu: Atomic::new(0),
+        })
+    }
+
+    /// The largest packet that the path takes, as far as is known.
+    #[inline]
+    pub(crate) fn mtu(&self, route: &Route) -> u32 {
+        let known = self.path_mtu.load(Relaxed);
+        if known == 0 {
+            return route.mtu();
+        }
+        let expired = jiffies().wrapping_sub((known >> 32) as u32) < 1 << 31;
+        if expired {
+            self.path_mtu.store(0, Relaxed);
+            return route.mtu();
+        }
+        route.mtu().min(known as u32)
+    }
+
+    /// A router says that the path takes no more than this.
+    pub(crate) fn learn_mtu(&self, mtu: u32) {
+        let until = jiffies().wrapping_add(PATH_MTU_LIFE.wrapping_mul(HZ));
+        self.path_mtu
+            .store(u64::from(until) << 32 | u64::from(mtu), Relaxed);
+    }
 }
 
 /// A network that the host takes part in.
 pub(crate) struct Network {
+    /// Its id.
+    pub(crate) vni: Vni,
+    /// Whether packets must arrive byte for byte: 0 or 1, as netlink numbers the fidelities.
+    pub(crate) fidelity: Atomic<u32>,
     /// The TTL of packets whose flow label the substrate cleared.
     pub(crate) ttl: Atomic<u32>,
     /// Ports in the network. Written under the control lock.
     pub(crate) ports: Atomic<u32>,
     /// Mappings in the network, tombstones included. Written under the control lock.
     pub(crate) mappings: Atomic<u32>,
+}
+
+impl Network {
+    /// What the network promises of the packets it carries.
+    #[inline]
+    pub(crate) fn fidelity(&self) -> Fidelity {
+        match self.fidelity.load(Relaxed) {
+            OVNET_FIDELITY_EXACT => Fidelity::Exact,
+            _ => Fidelity::Semantic,
+        }
+    }
 }
 
 /// Where the node of a mapping is.
@@ -83,7 +139,7 @@ pub(crate) struct Host {
     #[pin]
     mappings: Table<Mapping>,
     #[pin]
-    networks: Table<Network>,
+    networks: Table<Arc<Network>>,
     #[pin]
     remotes: Table<Arc<Remote>>,
     stats: Stats,
@@ -169,7 +225,7 @@ impl Host {
 
     /// All networks, by VNI.
     #[inline]
-    pub(crate) fn networks(&self) -> &Table<Network> {
+    pub(crate) fn networks(&self) -> &Table<Arc<Network>> {
         &self.networks
     }
 

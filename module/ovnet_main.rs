@@ -12,6 +12,7 @@ use kernel::prelude::*;
 mod control;
 mod events;
 mod host;
+mod icmp;
 #[allow(unsafe_code)]
 mod net;
 mod port;

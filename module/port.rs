@@ -4,7 +4,7 @@
 
 use crate::{
     control,
-    host::Host,
+    host::{Host, Network},
     net::{
         device::{Device, Driver, Rtnl},
         rcu::{Rcu, RcuCell},
@@ -12,13 +12,13 @@ use crate::{
     },
     tx,
 };
-use kernel::prelude::*;
-use ovnet_engine::{Identity, Mac, Vni};
+use kernel::{prelude::*, sync::Arc};
+use ovnet_engine::{Identity, Mac};
 
 /// What a configured port is attached as.
 pub(crate) struct Attachment {
     /// The network.
-    pub(crate) vni: Vni,
+    pub(crate) network: Arc<Network>,
     /// The node's own MAC and address: what it must send from, and is sent to.
     pub(crate) identity: Identity,
     /// The MAC that other nodes see (TX2).

@@ -5,11 +5,13 @@
 //!
 //! ```text
 //! packet to the host's locator -> destination: a port here? -> source: where it claims to be?
-//!                              -> translate -> deliver
+//!                              -> translate or unwrap -> deliver
+//!        an ICMPv6 error       -> see `icmp`
 //! ```
 
 use crate::{
     host::{Host, Place},
+    icmp::{self, ICMPV6},
     net::{
         device::DeviceRef,
         hook::Receiver,
@@ -20,9 +22,11 @@ use crate::{
     stats::Count,
     tx,
 };
+use core::net::Ipv4Addr;
 use kernel::sync::atomic::Relaxed;
 use ovnet_engine::{
-    fast,
+    escape,
+    fast::{self, Path},
     header::{Ipv6, IPV4_LEN, IPV6_LEN},
     DropReason, SubstrateAddress, Vni,
 };
@@ -39,7 +43,20 @@ impl Receiver for Host {
     }
 
     fn receive(&self, mut packet: Skb, rcu: Rcu<'_>) {
-        match accept(self, &mut packet, rcu) {
+        let available = packet.len();
+        let ip = match packet
+            .head(IPV6_LEN)
+            .ok_or(DropReason::Malformed)
+            .and_then(|head| Ipv6::parse(head, available))
+        {
+            Ok(ip) => ip,
+            Err(reason) => return self.drop_packet(packet, reason),
+        };
+        // From routers, whose addresses have no form to check, more often than from hosts.
+        if ip.next_header == ICMPV6 {
+            return icmp::receive(self, packet, rcu);
+        }
+        match accept(self, &ip, &mut packet, rcu) {
             Ok((port, len)) => {
                 self.stats().add(Count::RxPackets, 1);
                 self.stats().add(Count::RxBytes, len);
@@ -53,16 +70,10 @@ impl Receiver for Host {
 /// Makes the packet a frame for its port; says which that is and how long the IPv4 packet is.
 fn accept<'a>(
     host: &'a Host,
+    ip: &Ipv6,
     packet: &mut Skb,
     rcu: Rcu<'a>,
 ) -> Result<(&'a DeviceRef<Port>, u64), DropReason> {
-    let available = packet.len();
-    let head = packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?;
-    let ip = Ipv6::parse(head, available)?;
-    // From routers, whose addresses have no form to check, more often than from hosts.
-    if ip.next_header == fast::ICMPV6 {
-        return Err(DropReason::SubstrateIcmp);
-    }
     let src = SubstrateAddress::decode(&ip.src);
     let dst = SubstrateAddress::decode(&ip.dst);
     fast::check_arrival(&src, &dst)?;
@@ -87,18 +98,30 @@ fn accept<'a>(
     if !packet.trim(IPV6_LEN as u32 + u32::from(ip.payload_len)) {
         return Err(DropReason::NoMemory);
     }
-    let id = if fast::df(&ip) {
+    let len = match ip.next_header {
+        escape::IPV4 => unwrap(ip, packet)?,
+        _ => translate(host, vni, ip, path, packet, rcu)?,
+    };
+    tx::frame_for(from, to, packet, rcu)?;
+    Ok((to, len.into()))
+}
+
+/// Restores the IPv4 header from the fast form; says how long the packet is.
+fn translate(
+    host: &Host,
+    vni: Vni,
+    ip: &Ipv6,
+    path: &Path,
+    packet: &mut Skb,
+    rcu: Rcu<'_>,
+) -> Result<u16, DropReason> {
+    let id = if fast::df(ip) {
         0
     } else {
-        fresh_id(
-            host.net(),
-            src.node,
-            dst.node,
-            ip.next_header,
-            packet.segments(),
-        )
+        let (src, dst) = (node_of(&ip.src), node_of(&ip.dst));
+        fresh_id(host.net(), src, dst, ip.next_header, packet.segments())
     };
-    let ttl = if fast::scrubbed(&ip) {
+    let ttl = if fast::scrubbed(ip) {
         default_ttl(host, vni, rcu)
     } else {
         0
@@ -107,14 +130,34 @@ fn accept<'a>(
     let head = packet
         .head_mut(fast::head_len(ip.next_header, ip.payload_len))
         .ok_or(DropReason::NoMemory)?;
-    let restored = fast::to_ipv4(head, &ip, path, ttl, id, checksum)?;
+    let restored = fast::to_ipv4(head, ip, path, ttl, id, checksum)?;
     packet.segment_as_ipv4().map_err(|_| DropReason::Offload)?;
     if !packet.pull(fast::GROWTH as u32) {
         return Err(DropReason::Malformed);
     }
     packet.is_ipv4(IPV4_LEN as u8);
-    tx::frame_for(from, to, packet, rcu)?;
-    Ok((to, restored.total_len.into()))
+    Ok(restored.total_len)
+}
+
+/// Takes the IPv4 packet out of the escape form; says how long it is.
+fn unwrap(outer: &Ipv6, packet: &mut Skb) -> Result<u16, DropReason> {
+    if !packet.pull(escape::GROWTH as u32) {
+        return Err(DropReason::Malformed);
+    }
+    let ip = escape::ipv4(outer, tx::ipv4_head(packet)?)?;
+    if !packet.decapsulate() {
+        return Err(DropReason::NoMemory);
+    }
+    packet
+        .segments_are_ipv4()
+        .map_err(|_| DropReason::Offload)?;
+    packet.is_ipv4(ip.header_len);
+    Ok(ip.total_len)
+}
+
+/// The virtual address in a substrate address.
+fn node_of(address: &[u8; 16]) -> Ipv4Addr {
+    SubstrateAddress::decode(address).node
 }
 
 /// The port of the destination (RX1).

@@ -23,10 +23,12 @@ pub(crate) enum Count {
     LocalBytes,
     /// ARP requests answered.
     ArpReplies,
+    /// Errors of the substrate told to nodes.
+    IcmpErrors,
 }
 
 /// The number of variants of [`Count`]; drop reasons come after them.
-const COUNTS: usize = Count::ArpReplies as usize + 1;
+const COUNTS: usize = Count::IcmpErrors as usize + 1;
 
 /// The counters.
 pub(crate) struct Stats(Counters<{ COUNTS + DropReason::ALL.len() }>);

@@ -6,7 +6,7 @@
 //! ```text
 //! frame -> source check -> ARP? answer
 //!                       -> IPv4: mapping -> local port: deliver
-//!                                        -> remote host: route, size, translate, send
+//!                                        -> remote host: form, route, size, translate or wrap, send
 //! ```
 
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
 };
 use ovnet_engine::{
     arp::{self, Arp},
-    fast::{self, Path},
+    escape::{self, Carried},
+    fast::{self, Form, Path},
     header::{Ethernet, Ipv4, ETHERTYPE_ARP, ETHERTYPE_IPV4, IPV4_LEN},
     DropReason, Mac,
 };
@@ -35,6 +36,8 @@ enum Verdict<'a> {
     Deliver(&'a DeviceRef<Port>, u64),
     /// Onto the substrate: an IPv4 packet of so many bytes.
     Send(Route, u64),
+    /// To a remote host, in fragments of so many bytes.
+    Fragment(&'a Remote, &'a Path, u16),
 }
 
 /// Takes a frame from the node behind `port`.
@@ -44,9 +47,20 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
     match decide(port, device, host, &mut frame, rcu) {
         Ok(Verdict::Send(route, len)) => {
             device.count_tx(frame_len);
-            stats.add(Count::TxPackets, 1);
-            stats.add(Count::TxBytes, len);
-            frame.send(host.net(), route, device);
+            launch(frame, route, len, device, host);
+        }
+        Ok(Verdict::Fragment(remote, path, mtu)) => {
+            device.count_tx(frame_len);
+            frame.fragment(host.net(), device, mtu, |mut piece| {
+                let wrapped = parse(&mut piece)
+                    .and_then(|ip| to_substrate(&ip, Form::Escape, remote, path, host, &mut piece));
+                match wrapped {
+                    Ok(Verdict::Send(route, len)) => launch(piece, route, len, device, host),
+                    // The path has become narrower just now.
+                    Ok(_) => host.drop_packet(piece, DropReason::TooBig),
+                    Err(reason) => host.drop_packet(piece, reason),
+                }
+            });
         }
         Ok(Verdict::Deliver(to, len)) => {
             device.count_tx(frame_len);
@@ -70,6 +84,13 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
     }
 }
 
+/// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
+fn launch(packet: Skb, route: Route, len: u64, device: &Device, host: &Host) {
+    host.stats().add(Count::TxPackets, 1);
+    host.stats().add(Count::TxBytes, len);
+    packet.send(host.net(), route, device);
+}
+
 fn decide<'a>(
     port: &'a Port,
     device: &Device,
@@ -85,7 +106,7 @@ fn decide<'a>(
         _ => Err(match own.identity.admits_mac(ethernet.src) {
             Ok(()) => DropReason::NotIpv4,
             Err(reason) => {
-                host.report_spoof(own.vni, None, ethernet.src, device);
+                host.report_spoof(own.network.vni, None, ethernet.src, device);
                 reason
             }
         }),
@@ -107,15 +128,15 @@ fn arp<'a>(
     let request = Arp::parse(head.get(Ethernet::LEN..).unwrap_or(&[]))?;
     let asked = arp::question(&request, ethernet.src, &own.identity).inspect_err(|&reason| {
         if matches!(reason, DropReason::SpoofMac | DropReason::SpoofAddress) {
-            host.report_spoof(own.vni, Some(request.sender), ethernet.src, device);
+            host.report_spoof(own.network.vni, Some(request.sender), ethernet.src, device);
         }
     })?;
-    match host.mapping(own.vni, asked, rcu) {
+    match host.mapping(own.network.vni, asked, rcu) {
         Some(mapping) if !matches!(mapping.place, Place::Deleted) => {
             Ok(Verdict::Answer(arp::reply(&request, mapping.mac)))
         }
         _ => {
-            host.report_miss(own.vni, asked, Some(device));
+            host.report_miss(own.network.vni, asked, Some(device));
             Err(DropReason::NoMapping)
         }
     }
@@ -135,14 +156,14 @@ fn ipv4<'a>(
     let ip = parse(frame)?;
     own.identity
         .admits(ethernet.src, ip.src)
-        .inspect_err(|_| host.report_spoof(own.vni, Some(ip.src), ethernet.src, device))?;
+        .inspect_err(|_| host.report_spoof(own.network.vni, Some(ip.src), ethernet.src, device))?;
     if ethernet.dst.is_multicast() || ip.dst.is_multicast() || ip.dst.is_broadcast() {
         return Err(DropReason::Multicast);
     }
-    let mapping = match host.mapping(own.vni, ip.dst, rcu) {
+    let mapping = match host.mapping(own.network.vni, ip.dst, rcu) {
         Some(mapping) if !matches!(mapping.place, Place::Deleted) => mapping,
         _ => {
-            host.report_miss(own.vni, ip.dst, Some(device));
+            host.report_miss(own.network.vni, ip.dst, Some(device));
             return Err(DropReason::NoMapping);
         }
     };
@@ -159,23 +180,25 @@ fn ipv4<'a>(
             frame_for(own.mac, to, frame, rcu)?;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
-        Place::Remote(remote, path) => translate(&ip, remote, path, host, frame),
+        Place::Remote(remote, path) => {
+            let form = fast::form(&ip, own.network.fidelity());
+            to_substrate(&ip, form, remote, path, host, frame)
+        }
         Place::Deleted => Err(DropReason::NoMapping),
     }
 }
 
 /// Parses the IPv4 header, options included.
-fn parse(frame: &mut Skb) -> Result<Ipv4, DropReason> {
-    let available = frame.len();
-    let head = frame.head(IPV4_LEN).ok_or(DropReason::Malformed)?;
-    let with_options = usize::from(head.first().map_or(0, |first| first & 0xf)) * 4;
-    if with_options <= IPV4_LEN {
-        return Ipv4::parse(head, available);
-    }
-    Ipv4::parse(
-        frame.head(with_options).ok_or(DropReason::Malformed)?,
-        available,
-    )
+fn parse(packet: &mut Skb) -> Result<Ipv4, DropReason> {
+    let available = packet.len();
+    Ipv4::parse(ipv4_head(packet)?, available)
+}
+
+/// The IPv4 header that the packet starts with, options included.
+pub(crate) fn ipv4_head(packet: &mut Skb) -> Result<&[u8], DropReason> {
+    let head = packet.head(IPV4_LEN).ok_or(DropReason::Malformed)?;
+    let len = usize::from(head.first().map_or(0, |first| first & 0xf)).wrapping_mul(4);
+    packet.head(len.max(IPV4_LEN)).ok_or(DropReason::Malformed)
 }
 
 /// Puts the Ethernet header on a packet for a port of this host: to the node's own MAC, from the sender's
@@ -211,31 +234,49 @@ pub(crate) fn frame_for(
     Ok(())
 }
 
-/// Turns the packet into the fast form and finds its route (TX6, TX10, TX11).
-fn translate<'a>(
+/// Finds the packet's route and brings it into its form on the substrate (TX6, TX10, TX11).
+fn to_substrate<'a>(
     ip: &Ipv4,
-    remote: &Remote,
-    path: &Path,
+    form: Form,
+    remote: &'a Remote,
+    path: &'a Path,
     host: &Host,
     packet: &mut Skb,
 ) -> Result<Verdict<'a>, DropReason> {
-    fast::eligible(ip)?;
+    let (src, dst) = (path.from().address(ip.src), path.to().address(ip.dst));
     let route = remote
         .routes
-        .route(
-            host.net(),
-            &path.from().address(ip.src),
-            &path.to().address(ip.dst),
-        )
+        .route(host.net(), &src, &dst)
         .ok_or(DropReason::NoRoute)?;
-    let mtu = route.mtu().saturating_sub(fast::GROWTH as u32);
+    let growth = match form {
+        Form::Fast => fast::GROWTH,
+        Form::Escape => escape::GROWTH,
+    };
+    let path_mtu = remote.mtu(&route);
+    let mtu = path_mtu.saturating_sub(growth as u32);
     if !packet.fits(mtu) {
-        packet.answer_too_big(mtu);
-        return Err(DropReason::TooBig);
+        if ip.df || packet.segments() > 1 {
+            packet.answer_too_big(mtu);
+            return Err(DropReason::TooBig);
+        }
+        // Fragments always escape.
+        let mtu = path_mtu.saturating_sub(escape::GROWTH as u32);
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        return Ok(Verdict::Fragment(remote, path, mtu));
     }
-    if !packet.reserve(route.headroom().saturating_add(fast::GROWTH as u32)) {
+    if !packet.reserve(route.headroom().saturating_add(growth as u32)) {
         return Err(DropReason::NoMemory);
     }
+    match form {
+        Form::Fast => translate(ip, path, packet)?,
+        Form::Escape => wrap(ip, src, dst, packet)?,
+    }
+    packet.is_ipv6();
+    Ok(Verdict::Send(route, ip.total_len.into()))
+}
+
+/// Puts the IPv6 header in the place of the IPv4 header: the fast form.
+fn translate(ip: &Ipv4, path: &Path, packet: &mut Skb) -> Result<(), DropReason> {
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
     let checksum = packet.l4_checksum(IPV4_LEN as i32);
     let entropy = packet.flow_hash() as u16;
@@ -245,7 +286,22 @@ fn translate<'a>(
     let head = packet
         .head_mut(fast::head_len(ip.protocol, ip.payload_len()))
         .ok_or(DropReason::NoMemory)?;
-    fast::to_ipv6(head, ip, path, entropy, checksum)?;
-    packet.is_ipv6();
-    Ok(Verdict::Send(route, ip.total_len.into()))
+    fast::to_ipv6(head, ip, path, entropy, checksum)
+}
+
+/// Puts the IPv6 header before the IPv4 packet: the escape form.
+fn wrap(ip: &Ipv4, src: [u8; 16], dst: [u8; 16], packet: &mut Skb) -> Result<(), DropReason> {
+    packet
+        .segments_are_ipv4()
+        .map_err(|_| DropReason::Offload)?;
+    let carried = Carried::Ipv4 { tos: ip.tos };
+    let header = escape::wrap(carried, src, dst, packet.len(), packet.flow_hash())?;
+    if !packet.encapsulate() || !packet.push(escape::GROWTH as u32) {
+        return Err(DropReason::NoMemory);
+    }
+    packet
+        .head_mut(header.len())
+        .ok_or(DropReason::NoMemory)?
+        .copy_from_slice(&header);
+    Ok(())
 }

@@ -174,6 +174,6 @@ dump! {
 
 walk! {
     ovnet_nl_host_get_dump_start, ovnet_nl_host_get_dump_done: Arc<Remote> => Host::remotes,
-    ovnet_nl_network_get_dump_start, ovnet_nl_network_get_dump_done: Network => Host::networks,
+    ovnet_nl_network_get_dump_start, ovnet_nl_network_get_dump_done: Arc<Network> => Host::networks,
     ovnet_nl_mapping_get_dump_start, ovnet_nl_mapping_get_dump_done: Mapping => Host::mappings,
 }

@@ -51,9 +51,10 @@ static const struct nla_policy ovnet_host_get_nl_policy[OVNET_A_HOST_LOCATOR + 1
 };
 
 /* OVNET_CMD_NETWORK_SET - do */
-static const struct nla_policy ovnet_network_set_nl_policy[OVNET_A_NETWORK_TTL + 1] = {
+static const struct nla_policy ovnet_network_set_nl_policy[OVNET_A_NETWORK_FIDELITY + 1] = {
 	[OVNET_A_NETWORK_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_network_vni_range),
 	[OVNET_A_NETWORK_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
+	[OVNET_A_NETWORK_FIDELITY] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* OVNET_CMD_NETWORK_DEL - do */
@@ -149,7 +150,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_NETWORK_SET,
 		.doit		= ovnet_nl_network_set_doit,
 		.policy		= ovnet_network_set_nl_policy,
-		.maxattr	= OVNET_A_NETWORK_TTL,
+		.maxattr	= OVNET_A_NETWORK_FIDELITY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

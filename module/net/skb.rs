@@ -212,6 +212,70 @@ impl Skb {
         Ok(())
     }
 
+    /// Checks that segments may stay TCP over IPv4, or UDP.
+    #[inline]
+    pub(crate) fn segments_are_ipv4(&self) -> Result<(), UnsupportedOffload> {
+        // SAFETY: By the invariant.
+        let (size, kind) = unsafe {
+            (
+                bindings::ovnet_skb_gso_size(self.as_ptr()),
+                bindings::ovnet_skb_gso_type(self.as_ptr()),
+            )
+        };
+        let known = bindings::OVNET_GSO_TCPV4 | bindings::OVNET_GSO_UDP_L4;
+        let harmless = bindings::OVNET_GSO_TCP_FIXEDID | bindings::OVNET_GSO_NEUTRAL;
+        if size == 0 || (kind & known != 0 && kind & !(known | harmless) == 0) {
+            Ok(())
+        } else {
+            Err(UnsupportedOffload)
+        }
+    }
+
+    /// Prepares the IPv4 packet to be carried behind an IPv6 header that is pushed next: offloads then
+    /// mean the inner packet. False: no memory.
+    pub(crate) fn encapsulate(&mut self) -> bool {
+        // SAFETY: By the invariant; the network header was set by `is_ipv4`.
+        unsafe { bindings::ovnet_skb_encapsulate(self.as_ptr()) == 0 }
+    }
+
+    /// The reverse, after the IPv6 header was pulled. False: no memory.
+    pub(crate) fn decapsulate(&mut self) -> bool {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_decapsulate(self.as_ptr()) == 0 }
+    }
+
+    /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
+    /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
+    pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
+        /// # Safety
+        ///
+        /// Called with the closure below and a fragment that is given away.
+        unsafe extern "C" fn call<F: FnMut(Skb)>(closure: *mut c_void, skb: *mut bindings::sk_buff) {
+            // SAFETY: By the contract.
+            if let Some(skb) = unsafe { Skb::from_raw(skb) } {
+                // SAFETY: The closure outlives the call to fragment.
+                unsafe { (*closure.cast::<F>())(skb) };
+            }
+        }
+        fn caller<F: FnMut(Skb)>(
+            _: &F,
+        ) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
+            call::<F>
+        }
+        let call = caller(&piece);
+        // SAFETY: The packet is given away; namespace, device and closure outlive the call.
+        unsafe {
+            bindings::ovnet_skb_fragment(
+                net.as_ptr(),
+                self.into_raw(),
+                from.as_ptr(),
+                mtu,
+                Some(call),
+                (&raw mut piece).cast(),
+            )
+        };
+    }
+
     /// Says that the packet starts with an IPv4 header of `header_len` bytes.
     #[inline]
     pub(crate) fn is_ipv4(&mut self, header_len: u8) {
@@ -293,3 +357,13 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
         )
     }
 }
+
+/// The kernel's clock, in units of [`HZ`] per second; wraps around.
+#[inline]
+pub(crate) fn jiffies() -> u32 {
+    // SAFETY: Reading the clock.
+    unsafe { bindings::ovnet_jiffies() }
+}
+
+/// Units of [`jiffies`] per second.
+pub(crate) const HZ: u32 = bindings::OVNET_HZ;

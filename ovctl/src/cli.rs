@@ -99,6 +99,7 @@ mod tests {
             "host ls -j",
             "host list fd00:a:1:1::/64 -jp",
             "net set 7 --ttl 63",
+            "net set 7 --fidelity exact",
             "network add 7",
             "net delete 7",
             "-n red net show",
@@ -138,6 +139,7 @@ mod tests {
             ("net set 0", "1 to 16777215"),
             ("net set 16777216", "1 to 16777215"),
             ("net set 7 --ttl 0", "1..=255"),
+            ("net set 7 --fidelity high", "semantic or exact"),
             ("port set v0 --net 7", "--address"),
             (
                 "port set v0 --net 7 --address 10.0.0.2 --mac 01:00:5e:00:00:01",

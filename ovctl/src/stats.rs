@@ -45,7 +45,7 @@ fn write(stats: &Stats, all: bool, output: &mut Output<'_>) -> Result<(), Failur
 }
 
 /// The counters in the order of the specification, by its words.
-fn counters(stats: &Stats) -> [(&'static str, u64); 7] {
+fn counters(stats: &Stats) -> [(&'static str, u64); 8] {
     [
         ("tx-packets", stats.tx_packets),
         ("tx-bytes", stats.tx_bytes),
@@ -54,6 +54,7 @@ fn counters(stats: &Stats) -> [(&'static str, u64); 7] {
         ("local-packets", stats.local_packets),
         ("local-bytes", stats.local_bytes),
         ("arp-replies", stats.arp_replies),
+        ("icmp-errors", stats.icmp_errors),
     ]
 }
 
@@ -118,6 +119,7 @@ mod tests {
             local_packets: 0,
             local_bytes: 0,
             arp_replies: 1,
+            icmp_errors: 0,
             drop: vec![
                 DropCount {
                     reason: Ok(DropReason::NoMapping),
@@ -148,6 +150,7 @@ rx-bytes       168
 local-packets  0
 local-bytes    0
 arp-replies    1
+icmp-errors    0
 
 DROP        PACKETS  MEANING
 no-mapping  12       No mapping of the destination is known.
@@ -170,7 +173,7 @@ no-mapping  12       No mapping of the destination is known.
         assert_eq!(
             text(false, true),
             "{\"tx-packets\":3,\"tx-bytes\":252,\"rx-packets\":2,\"rx-bytes\":168,\
-             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\
+             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\
              \"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
              {\"reason\":\"999\",\"packets\":1}]}\n"
         );

@@ -221,6 +221,7 @@ impl Host {
             ("local-packets".to_owned(), stats.local_packets),
             ("local-bytes".to_owned(), stats.local_bytes),
             ("arp-replies".to_owned(), stats.arp_replies),
+            ("icmp-errors".to_owned(), stats.icmp_errors),
         ]);
         for drop in stats.drop {
             let reason = match drop.reason {

@@ -35,8 +35,8 @@ pub struct Report {
 
 /// Writes the ICMPv4 error for the node to the start of `out`, which should have 576 bytes.
 ///
-/// `packet` is the whole ICMPv6 error, `gateway` the address that the node gets errors from, and `id` the
-/// IPv4 identification of the error.
+/// `packet` is the whole ICMPv6 error, `gateway` the address that the node gets errors from (None: the
+/// destination of its packet, where there is no gateway), and `id` the IPv4 identification of the error.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub struct Report {
 /// [`DropReason::IcmpQuote`] if too little is quoted or nothing may be said about it.
 pub fn report(
     packet: &[u8],
-    gateway: Ipv4Addr,
+    gateway: Option<Ipv4Addr>,
     id: u16,
     out: &mut [u8],
 ) -> Result<Report, DropReason> {
@@ -96,7 +96,14 @@ pub fn report(
         _ => return Err(DropReason::IcmpUntranslatable),
     };
     let len = Icmp { kind, code, word }
-        .write4(gateway, sent.ip.src, id, sent.head(), sent.payload, out)
+        .write4(
+            gateway.unwrap_or(sent.ip.dst),
+            sent.ip.src,
+            id,
+            sent.head(),
+            sent.payload,
+            out,
+        )
         .ok_or(DropReason::Malformed)?;
     // The sum of the transport was that of the fast form.
     if let Some(l4) = out

@@ -28,6 +28,19 @@ enum ovnet_mapping_state {
 };
 
 /**
+ * enum ovnet_fidelity - What a network promises of the packets it carries
+ *   between hosts.
+ * @OVNET_FIDELITY_SEMANTIC: All that means something arrives. The
+ *   identification of a packet that is no fragment does not (RFC 6864).
+ * @OVNET_FIDELITY_EXACT: Every byte arrives; packets with an identification
+ *   cost 40 bytes instead of 20.
+ */
+enum ovnet_fidelity {
+	OVNET_FIDELITY_SEMANTIC,
+	OVNET_FIDELITY_EXACT,
+};
+
+/**
  * enum ovnet_event_kind
  * @OVNET_EVENT_KIND_MISS: A node asked for, or sent to, an address without a
  *   mapping.
@@ -158,6 +171,7 @@ enum {
 	OVNET_A_NETWORK_TTL,
 	OVNET_A_NETWORK_PORTS,
 	OVNET_A_NETWORK_MAPPINGS,
+	OVNET_A_NETWORK_FIDELITY,
 
 	__OVNET_A_NETWORK_MAX,
 	OVNET_A_NETWORK_MAX = (__OVNET_A_NETWORK_MAX - 1)
@@ -208,6 +222,7 @@ enum {
 	OVNET_A_STATS_LOCAL_BYTES,
 	OVNET_A_STATS_ARP_REPLIES,
 	OVNET_A_STATS_DROP,
+	OVNET_A_STATS_ICMP_ERRORS,
 
 	__OVNET_A_STATS_MAX,
 	OVNET_A_STATS_MAX = (__OVNET_A_STATS_MAX - 1)

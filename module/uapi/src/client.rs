@@ -189,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::message::encode;
+    use crate::Fidelity;
 
     const FLAGS: NlmF = NlmF::REQUEST.union(NlmF::ACK);
 
@@ -228,13 +229,14 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn a_network_request_pads_its_ttl() {
-        let network = NetworkSet { vni: vni(), ttl: Some(63) };
+        let network = NetworkSet { vni: vni(), ttl: Some(63), fidelity: Some(Fidelity::Exact) };
         assert_eq!(
             sent(Command::NetworkSet, network.attrs().unwrap()),
             [
                 4, 1, 0, 0,
                 8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
                 5, 0, 2, 0, 63, 0, 0, 0,
+                8, 0, 5, 0, 1, 0, 0, 0,
             ]
         );
     }

@@ -116,6 +116,8 @@ pub enum NetworkAttr {
     Ports = 3,
     /// Mappings of this network, tombstones included.
     Mappings = 4,
+    /// Semantic unless said otherwise.
+    Fidelity = 5,
 }
 
 impl NetworkAttr {
@@ -127,6 +129,7 @@ impl NetworkAttr {
             NetworkAttr::Ttl => Some("ttl"),
             NetworkAttr::Ports => Some("ports"),
             NetworkAttr::Mappings => Some("mappings"),
+            NetworkAttr::Fidelity => Some("fidelity"),
             NetworkAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -261,6 +264,8 @@ pub enum StatsAttr {
     ArpReplies = 7,
     /// One per reason that has dropped a packet.
     Drop = 8,
+    /// Errors of the substrate told to the nodes that caused them.
+    IcmpErrors = 9,
 }
 
 impl StatsAttr {
@@ -276,6 +281,7 @@ impl StatsAttr {
             StatsAttr::LocalBytes => Some("local-bytes"),
             StatsAttr::ArpReplies => Some("arp-replies"),
             StatsAttr::Drop => Some("drop"),
+            StatsAttr::IcmpErrors => Some("icmp-errors"),
             StatsAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -350,6 +356,28 @@ impl MappingState {
             MappingState::Remote => Some("remote"),
             MappingState::Deleted => Some("deleted"),
             MappingState::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// What a network promises of the packets it carries between hosts.
+#[neli_enum(serialized_type = "u32")]
+pub enum Fidelity {
+    /// All that means something arrives. The identification of a packet that is no fragment does
+    /// not (RFC 6864).
+    Semantic = 0,
+    /// Every byte arrives; packets with an identification cost 40 bytes instead of 20.
+    Exact = 1,
+}
+
+impl Fidelity {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Fidelity::Semantic => Some("semantic"),
+            Fidelity::Exact => Some("exact"),
+            Fidelity::UnrecognizedConst(_) => None,
         }
     }
 }

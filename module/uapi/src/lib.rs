@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut client = Client::connect()?;
 //! let vni = Vni::new(7).expect("in 1..=16777215");
-//! client.network_set(&NetworkSet { vni, ttl: None })?;
+//! client.network_set(&NetworkSet { vni, ttl: None, fidelity: None })?;
 //! for mapping in client.mappings(None)? {
 //!     println!("{:?}", mapping?);
 //! }
@@ -39,7 +39,7 @@ pub use client::Client;
 pub use connection::Dump;
 pub use error::{Error, Kind, Refusal};
 pub use event::{Event, Events};
-pub use generated::{EventKind, MappingState};
+pub use generated::{EventKind, Fidelity, MappingState};
 pub use host::Host;
 pub use mapping::{Mapping, MappingSet};
 pub use netns::NetnsIds;

@@ -6,7 +6,7 @@ use ovnet_engine::Vni;
 
 use crate::attrs::{malformed, require, AttrSet, Reader, Writer};
 use crate::connection::Record;
-use crate::generated::NetworkAttr;
+use crate::generated::{Fidelity, NetworkAttr};
 use crate::Error;
 
 /// A network of this host.
@@ -16,6 +16,8 @@ pub struct Network {
     pub vni: Vni,
     /// The TTL of packets whose flow label the substrate cleared.
     pub ttl: u8,
+    /// What it promises of the packets it carries.
+    pub fidelity: Fidelity,
     /// How many ports this host has in it.
     pub ports: u32,
     /// How many mappings this host knows of it, tombstones included.
@@ -29,12 +31,18 @@ pub struct NetworkSet {
     pub vni: Vni,
     /// The TTL of packets whose flow label the substrate cleared, from 1; absent: as it is, or 64.
     pub ttl: Option<u8>,
+    /// What it promises of the packets it carries; absent: as it is, or semantic.
+    pub fidelity: Option<Fidelity>,
 }
 
 impl NetworkSet {
     pub(crate) fn attrs(&self) -> Result<Writer<NetworkAttr>, Error> {
         let mut attrs = network_key(self.vni)?;
         attrs.put_some(NetworkAttr::Ttl, self.ttl.map(u8::to_ne_bytes))?;
+        let fidelity = self
+            .fidelity
+            .map(|fidelity| u32::from(fidelity).to_ne_bytes());
+        attrs.put_some(NetworkAttr::Fidelity, fidelity)?;
         Ok(attrs)
     }
 }
@@ -54,6 +62,7 @@ impl Record for Network {
         Ok(Network {
             vni: require(NetworkAttr::Vni, vni(attrs, NetworkAttr::Vni)?)?,
             ttl,
+            fidelity: require(NetworkAttr::Fidelity, attrs.u32(NetworkAttr::Fidelity)?)?.into(),
             ports: attrs.u32(NetworkAttr::Ports)?.unwrap_or(0),
             mappings: attrs.u32(NetworkAttr::Mappings)?.unwrap_or(0),
         })
@@ -84,16 +93,18 @@ mod tests {
             5, 0, 2, 0, 64, 0, 0, 0,
             8, 0, 3, 0, 2, 0, 0, 0,
             8, 0, 4, 0, 9, 0, 0, 0,
+            8, 0, 5, 0, 1, 0, 0, 0,
         ];
         let network = Network::parse(&bytes).unwrap();
         assert_eq!(
             (
                 network.vni.get(),
                 network.ttl,
+                network.fidelity,
                 network.ports,
                 network.mappings
             ),
-            (7, 64, 2, 9)
+            (7, 64, Fidelity::Exact, 2, 9)
         );
     }
 

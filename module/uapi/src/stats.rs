@@ -26,6 +26,8 @@ pub struct Stats {
     pub local_bytes: u64,
     /// ARP requests answered.
     pub arp_replies: u64,
+    /// Errors of the substrate told to the nodes that caused them.
+    pub icmp_errors: u64,
     /// Packets dropped, one entry per reason that has dropped any.
     pub drop: Vec<DropCount>,
 }
@@ -52,6 +54,7 @@ impl Record for Stats {
             local_packets: counter(StatsAttr::LocalPackets)?,
             local_bytes: counter(StatsAttr::LocalBytes)?,
             arp_replies: counter(StatsAttr::ArpReplies)?,
+            icmp_errors: counter(StatsAttr::IcmpErrors)?,
             drop: attrs
                 .iter()
                 .filter(|(attr, _)| *attr == StatsAttr::Drop)

@@ -176,7 +176,7 @@ impl<'c> Overlay<'c> {
     fn report(&self, packet: &Packet<'_>, id: u16) -> Result<Outcome, DropReason> {
         let gateway = self.siit.own4.ok_or(DropReason::SubstrateIcmp)?;
         let mut out = [0; siit::MAX_ERROR4];
-        let report = substrate::report(packet.bytes(), gateway, id, &mut out)?;
+        let report = substrate::report(packet.bytes(), Some(gateway), id, &mut out)?;
         if report.src.locator != self.locator || report.dst.locator != self.peer {
             return Err(DropReason::SubstrateIcmp);
         }

@@ -138,7 +138,11 @@ fn change(client: &mut Client, round: u32) -> Result<(), Failure> {
         }
     }
     client.network_del(vni)?;
-    client.network_set(&NetworkSet { vni, ttl: None })?;
+    client.network_set(&NetworkSet {
+        vni,
+        ttl: None,
+        fidelity: None,
+    })?;
     Ok(())
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn substrate(input: &[u8]) -> u64 {
     packet[42..44].copy_from_slice(&sum.to_be_bytes());
     let mut out = [0; 576];
     let gateway = Ipv4Addr::new(10, 0, 0, 1);
-    let report = ovnet_engine::substrate::report(&packet, gateway, 7, &mut out);
+    let report = ovnet_engine::substrate::report(&packet, Some(gateway), 7, &mut out);
     if let Ok(report) = report {
         check(&out[..report.len]);
         assert_eq!(transport_sum(&out[..report.len]), Some(0xffff));

@@ -51,7 +51,7 @@ fn error(kind: u8, code: u8, word: u32, quote: &[u8]) -> V6 {
 
 fn run(packet: &[u8]) -> Result<(Report, Vec<u8>), DropReason> {
     let mut out = [0xdd; 600];
-    let report = report(packet, GATEWAY, FRESH, &mut out)?;
+    let report = report(packet, Some(GATEWAY), FRESH, &mut out)?;
     Ok((report, out[..report.len].to_vec()))
 }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What routers of the substrate report about a node's packets: the node is told as a router of its own
+//! network would (RX5, TX10), and the path's MTU is kept. Softirq context, an RCU reader.
+
+use crate::{
+    host::{Host, Place},
+    net::{
+        device::DeviceRef,
+        rcu::Rcu,
+        skb::{fresh_id, Skb},
+    },
+    port::Port,
+    stats::Count,
+};
+use core::net::Ipv4Addr;
+use ovnet_engine::{
+    header::{Ethernet, ETHERTYPE_IPV4},
+    substrate, DropReason,
+};
+
+/// The next header of ICMPv6.
+pub(crate) const ICMPV6: u8 = 58;
+
+/// No error is longer (RFC 4443 §2.4 c).
+const LONGEST: u32 = 1280;
+
+/// The most that a node is quoted (RFC 1812 §4.3.2.3).
+const QUOTED: usize = 576;
+
+const ICMP: u8 = 1;
+
+/// Takes an ICMPv6 message to an address of a node.
+pub(crate) fn receive(host: &Host, mut packet: Skb, rcu: Rcu<'_>) {
+    match report(host, &mut packet, rcu) {
+        Ok((node, error)) => {
+            host.stats().add(Count::IcmpErrors, 1);
+            error.deliver(node);
+            packet.consume();
+        }
+        Err(reason) => host.drop_packet(packet, reason),
+    }
+}
+
+/// The frame with the error for the node that sent what it is about.
+fn report<'a>(
+    host: &'a Host,
+    packet: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Result<(&'a DeviceRef<Port>, Skb), DropReason> {
+    if host.limits().icmp.admit().is_none() {
+        return Err(DropReason::SubstrateIcmp);
+    }
+    let len = packet.len().min(LONGEST) as usize;
+    let message = packet.head(len).ok_or(DropReason::Malformed)?;
+    let mut frame = [0; Ethernet::LEN + QUOTED];
+    let (header, error) = frame
+        .split_first_chunk_mut::<{ Ethernet::LEN }>()
+        .ok_or(DropReason::Malformed)?;
+    let any = Ipv4Addr::UNSPECIFIED;
+    let id = fresh_id(host.net(), any, any, ICMP, 1);
+    let report = substrate::report(message, None, id, error)?;
+
+    // Anybody can write an error: it must be about what a node of this host may have sent.
+    let vni = report.src.network().ok_or(DropReason::SubstrateIcmp)?;
+    let node = host.mapping(vni, report.src.node, rcu);
+    let peer = host.mapping(vni, report.dst.node, rcu);
+    let (Some(node), Some(peer)) = (node, peer) else {
+        return Err(DropReason::SubstrateIcmp);
+    };
+    let (Place::Local(port), Place::Remote(remote, _)) = (&node.place, &peer.place) else {
+        return Err(DropReason::SubstrateIcmp);
+    };
+    if host.locator() != Some(report.src.locator) || remote.locator != report.dst.locator {
+        return Err(DropReason::SubstrateIcmp);
+    }
+    if let Some(mtu) = report.mtu {
+        remote.learn_mtu(mtu);
+    }
+    let own = port
+        .driver()
+        .attachment(rcu)
+        .ok_or(DropReason::PortUnconfigured)?;
+    if !port.is_up() {
+        return Err(DropReason::PortDown);
+    }
+    *header = Ethernet {
+        dst: own.identity.mac,
+        src: peer.mac,
+        ethertype: ETHERTYPE_IPV4,
+    }
+    .bytes();
+    let bytes = frame
+        .get(..report.len.wrapping_add(Ethernet::LEN))
+        .ok_or(DropReason::Malformed)?;
+    let error = Skb::new(port, bytes).ok_or(DropReason::NoMemory)?;
+    Ok((port, error))
+}
