@@ -819,6 +819,7 @@ pub(crate) fn stats_get(host: &Host, _: &Request<'_>, message: &mut Message<'_>)
         (OVNET_A_STATS_LOCAL_BYTES, Count::LocalBytes),
         (OVNET_A_STATS_ARP_REPLIES, Count::ArpReplies),
         (OVNET_A_STATS_ICMP_ERRORS, Count::IcmpErrors),
+        (OVNET_A_STATS_LABELS_CLEARED, Count::LabelsCleared),
     ] {
         message.put_u64(attr, stats.get(count))?;
     }

@@ -136,6 +136,8 @@ pub(crate) struct Host {
     net: Net,
     /// The host's locator, or 0 if it has none.
     locator: Atomic<u64>,
+    /// Whether the host ever had a locator, and with it perhaps mappings: 0 or 1.
+    had_mappings: Atomic<u32>,
     #[pin]
     mappings: Table<Mapping>,
     #[pin]
@@ -161,6 +163,7 @@ impl Namespaced for Host {
         try_pin_init!(Host {
             net,
             locator: Atomic::new(0),
+            had_mappings: Atomic::new(0),
             mappings <- Table::new(),
             networks <- Table::new(),
             remotes <- Table::new(),
@@ -175,7 +178,7 @@ impl Namespaced for Host {
 impl PinnedDrop for Host {
     fn drop(self: Pin<&mut Self>) {
         // Replaced mappings may still hold routes of this namespace: they go before it does.
-        if self.locator.load(Relaxed) != 0 {
+        if self.had_mappings.load(Relaxed) != 0 {
             rcu::barrier();
         }
     }
@@ -213,6 +216,7 @@ impl Host {
 
     /// Changes the locator. Under the control lock.
     pub(crate) fn set_locator(&self, locator: Option<Locator>) {
+        self.had_mappings.store(1, Relaxed);
         self.locator
             .store(locator.map_or(0, Locator::bits), Relaxed);
     }

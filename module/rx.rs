@@ -122,6 +122,7 @@ fn translate(
         fresh_id(host.net(), src, dst, ip.next_header, packet.segments())
     };
     let ttl = if fast::scrubbed(ip) {
+        host.stats().add(Count::LabelsCleared, 1);
         default_ttl(host, vni, rcu)
     } else {
         0

@@ -25,10 +25,12 @@ pub(crate) enum Count {
     ArpReplies,
     /// Errors of the substrate told to nodes.
     IcmpErrors,
+    /// Received packets whose flow label the substrate cleared.
+    LabelsCleared,
 }
 
 /// The number of variants of [`Count`]; drop reasons come after them.
-const COUNTS: usize = Count::IcmpErrors as usize + 1;
+const COUNTS: usize = Count::LabelsCleared as usize + 1;
 
 /// The counters.
 pub(crate) struct Stats(Counters<{ COUNTS + DropReason::ALL.len() }>);

@@ -45,7 +45,7 @@ fn write(stats: &Stats, all: bool, output: &mut Output<'_>) -> Result<(), Failur
 }
 
 /// The counters in the order of the specification, by its words.
-fn counters(stats: &Stats) -> [(&'static str, u64); 8] {
+fn counters(stats: &Stats) -> [(&'static str, u64); 9] {
     [
         ("tx-packets", stats.tx_packets),
         ("tx-bytes", stats.tx_bytes),
@@ -55,6 +55,7 @@ fn counters(stats: &Stats) -> [(&'static str, u64); 8] {
         ("local-bytes", stats.local_bytes),
         ("arp-replies", stats.arp_replies),
         ("icmp-errors", stats.icmp_errors),
+        ("labels-cleared", stats.labels_cleared),
     ]
 }
 
@@ -120,6 +121,7 @@ mod tests {
             local_bytes: 0,
             arp_replies: 1,
             icmp_errors: 0,
+            labels_cleared: 0,
             drop: vec![
                 DropCount {
                     reason: Ok(DropReason::NoMapping),
@@ -142,15 +144,16 @@ mod tests {
         assert_eq!(
             text(false, false),
             "\
-COUNTER        VALUE
-tx-packets     3
-tx-bytes       252
-rx-packets     2
-rx-bytes       168
-local-packets  0
-local-bytes    0
-arp-replies    1
-icmp-errors    0
+COUNTER         VALUE
+tx-packets      3
+tx-bytes        252
+rx-packets      2
+rx-bytes        168
+local-packets   0
+local-bytes     0
+arp-replies     1
+icmp-errors     0
+labels-cleared  0
 
 DROP        PACKETS  MEANING
 no-mapping  12       No mapping of the destination is known.
@@ -173,7 +176,7 @@ no-mapping  12       No mapping of the destination is known.
         assert_eq!(
             text(false, true),
             "{\"tx-packets\":3,\"tx-bytes\":252,\"rx-packets\":2,\"rx-bytes\":168,\
-             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\
+             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\"labels-cleared\":0,\
              \"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
              {\"reason\":\"999\",\"packets\":1}]}\n"
         );

@@ -222,6 +222,7 @@ impl Host {
             ("local-bytes".to_owned(), stats.local_bytes),
             ("arp-replies".to_owned(), stats.arp_replies),
             ("icmp-errors".to_owned(), stats.icmp_errors),
+            ("labels-cleared".to_owned(), stats.labels_cleared),
         ]);
         for drop in stats.drop {
             let reason = match drop.reason {

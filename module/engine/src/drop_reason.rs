@@ -11,88 +11,85 @@
 pub enum DropReason {
     /// A header is truncated or contradicts the packet's length.
     Malformed = 0,
-    /// This host has no locator yet.
-    NoHost = 1,
     /// The port belongs to no network yet.
-    PortUnconfigured = 2,
+    PortUnconfigured = 1,
     /// The port of the destination is not up.
-    PortDown = 3,
+    PortDown = 2,
     /// The source MAC is not the port's.
-    SpoofMac = 4,
+    SpoofMac = 3,
     /// The source address is not the port's.
-    SpoofAddress = 5,
+    SpoofAddress = 4,
     /// A frame of a type this network does not carry.
-    NotIpv4 = 6,
+    NotIpv4 = 5,
     /// ARP that calls for no answer: a probe of the asker's own address, an announcement, a reply.
-    ArpUnanswered = 7,
+    ArpUnanswered = 6,
     /// Multicast or broadcast, which this network does not carry.
-    Multicast = 8,
+    Multicast = 7,
     /// No mapping of the destination is known.
-    NoMapping = 9,
+    NoMapping = 8,
     /// The destination MAC is not that of the destination's mapping.
-    DestinationMac = 10,
+    DestinationMac = 9,
     /// IPv4 options, a fragment, the reserved flag, or a protocol whose number means something else
     /// in IPv6 (IGMP among them): the fast form cannot restore it.
-    NeedsEscape = 11,
+    NeedsEscape = 10,
     /// The packet's TTL is 0.
-    Ttl = 12,
+    Ttl = 11,
     /// The packet exceeds the path's MTU.
-    TooBig = 13,
+    TooBig = 12,
     /// A kind of offload the translation cannot carry (GSO type, LRO).
-    Offload = 14,
+    Offload = 13,
     /// The substrate has no route to the remote host.
-    NoRoute = 15,
+    NoRoute = 14,
     /// Memory ran out.
-    NoMemory = 16,
+    NoMemory = 15,
     /// The packet's network is not on this host.
-    UnknownNetwork = 17,
+    UnknownNetwork = 16,
     /// Source and destination are of different networks.
-    NetworkMismatch = 18,
+    NetworkMismatch = 17,
     /// Reserved or unsupported slot, U or G bits in an address.
-    AddressForm = 19,
+    AddressForm = 18,
     /// A next header that is not of the fast form.
-    NextHeader = 20,
+    NextHeader = 19,
     /// An ICMPv6 message of the substrate to a node's address.
-    SubstrateIcmp = 21,
+    SubstrateIcmp = 20,
     /// The destination node is not on this host.
-    NotHere = 22,
+    NotHere = 21,
     /// No mapping of the source node is known.
-    UnknownSource = 23,
+    UnknownSource = 22,
     /// The source locator is not where the source node is.
-    ForgedSource = 24,
+    ForgedSource = 23,
     /// A source address that no sender there can have: loopback, unspecified, a group, reserved,
     /// link-local, or inside the translation prefix.
-    MartianSource = 25,
+    MartianSource = 24,
     /// An IPv4 source route or an IPv6 routing header that is not used up.
-    SourceRoute = 26,
+    SourceRoute = 25,
     /// The TTL or hop limit runs out at this hop.
-    TtlExceeded = 27,
+    TtlExceeded = 26,
     /// IPv6 extension headers that IPv4 cannot have: too many, too long, or behind a Fragment
     /// header.
-    ExtensionHeaders = 28,
+    ExtensionHeaders = 27,
     /// An ICMP message without a counterpart in the other protocol.
-    IcmpUntranslatable = 29,
+    IcmpUntranslatable = 28,
     /// A fragment of an ICMP message, whose checksum covers bytes that are not there.
-    IcmpFragment = 30,
+    IcmpFragment = 29,
     /// An ICMP error whose checksum is wrong.
-    IcmpChecksum = 31,
+    IcmpChecksum = 30,
     /// An ICMP error that quotes another ICMP error, or too little of a packet to tell whose it
     /// was.
-    IcmpQuote = 32,
+    IcmpQuote = 31,
     /// A UDP datagram without a checksum, which IPv6 asks for.
-    UdpZeroChecksum = 33,
+    UdpZeroChecksum = 32,
     /// An escaped packet whose own addresses are not those of the packet around it.
-    EscapeMismatch = 34,
+    EscapeMismatch = 33,
 }
 
 impl DropReason {
     /// How many reasons there are; every reason as a number is smaller.
-    pub const COUNT: usize = 35;
+    pub const COUNT: usize = 34;
 
     /// Every reason, in the order of its number.
     pub const ALL: [DropReason; DropReason::COUNT] = [
         DropReason::Malformed,
-        DropReason::NoHost,
         DropReason::PortUnconfigured,
         DropReason::PortDown,
         DropReason::SpoofMac,
@@ -133,7 +130,6 @@ impl DropReason {
     pub const fn name(self) -> &'static str {
         match self {
             DropReason::Malformed => "malformed",
-            DropReason::NoHost => "no-host",
             DropReason::PortUnconfigured => "port-unconfigured",
             DropReason::PortDown => "port-down",
             DropReason::SpoofMac => "spoof-mac",
@@ -175,7 +171,6 @@ impl DropReason {
     pub const fn description(self) -> &'static str {
         match self {
             DropReason::Malformed => "A header is truncated or contradicts the packet's length.",
-            DropReason::NoHost => "This host has no locator yet.",
             DropReason::PortUnconfigured => "The port belongs to no network yet.",
             DropReason::PortDown => "The port of the destination is not up.",
             DropReason::SpoofMac => "The source MAC is not the port's.",
@@ -246,40 +241,39 @@ impl DropReason {
     pub const fn from_u32(value: u32) -> Option<DropReason> {
         match value {
             0 => Some(DropReason::Malformed),
-            1 => Some(DropReason::NoHost),
-            2 => Some(DropReason::PortUnconfigured),
-            3 => Some(DropReason::PortDown),
-            4 => Some(DropReason::SpoofMac),
-            5 => Some(DropReason::SpoofAddress),
-            6 => Some(DropReason::NotIpv4),
-            7 => Some(DropReason::ArpUnanswered),
-            8 => Some(DropReason::Multicast),
-            9 => Some(DropReason::NoMapping),
-            10 => Some(DropReason::DestinationMac),
-            11 => Some(DropReason::NeedsEscape),
-            12 => Some(DropReason::Ttl),
-            13 => Some(DropReason::TooBig),
-            14 => Some(DropReason::Offload),
-            15 => Some(DropReason::NoRoute),
-            16 => Some(DropReason::NoMemory),
-            17 => Some(DropReason::UnknownNetwork),
-            18 => Some(DropReason::NetworkMismatch),
-            19 => Some(DropReason::AddressForm),
-            20 => Some(DropReason::NextHeader),
-            21 => Some(DropReason::SubstrateIcmp),
-            22 => Some(DropReason::NotHere),
-            23 => Some(DropReason::UnknownSource),
-            24 => Some(DropReason::ForgedSource),
-            25 => Some(DropReason::MartianSource),
-            26 => Some(DropReason::SourceRoute),
-            27 => Some(DropReason::TtlExceeded),
-            28 => Some(DropReason::ExtensionHeaders),
-            29 => Some(DropReason::IcmpUntranslatable),
-            30 => Some(DropReason::IcmpFragment),
-            31 => Some(DropReason::IcmpChecksum),
-            32 => Some(DropReason::IcmpQuote),
-            33 => Some(DropReason::UdpZeroChecksum),
-            34 => Some(DropReason::EscapeMismatch),
+            1 => Some(DropReason::PortUnconfigured),
+            2 => Some(DropReason::PortDown),
+            3 => Some(DropReason::SpoofMac),
+            4 => Some(DropReason::SpoofAddress),
+            5 => Some(DropReason::NotIpv4),
+            6 => Some(DropReason::ArpUnanswered),
+            7 => Some(DropReason::Multicast),
+            8 => Some(DropReason::NoMapping),
+            9 => Some(DropReason::DestinationMac),
+            10 => Some(DropReason::NeedsEscape),
+            11 => Some(DropReason::Ttl),
+            12 => Some(DropReason::TooBig),
+            13 => Some(DropReason::Offload),
+            14 => Some(DropReason::NoRoute),
+            15 => Some(DropReason::NoMemory),
+            16 => Some(DropReason::UnknownNetwork),
+            17 => Some(DropReason::NetworkMismatch),
+            18 => Some(DropReason::AddressForm),
+            19 => Some(DropReason::NextHeader),
+            20 => Some(DropReason::SubstrateIcmp),
+            21 => Some(DropReason::NotHere),
+            22 => Some(DropReason::UnknownSource),
+            23 => Some(DropReason::ForgedSource),
+            24 => Some(DropReason::MartianSource),
+            25 => Some(DropReason::SourceRoute),
+            26 => Some(DropReason::TtlExceeded),
+            27 => Some(DropReason::ExtensionHeaders),
+            28 => Some(DropReason::IcmpUntranslatable),
+            29 => Some(DropReason::IcmpFragment),
+            30 => Some(DropReason::IcmpChecksum),
+            31 => Some(DropReason::IcmpQuote),
+            32 => Some(DropReason::UdpZeroChecksum),
+            33 => Some(DropReason::EscapeMismatch),
             _ => None,
         }
     }

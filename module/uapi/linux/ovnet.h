@@ -64,7 +64,6 @@ enum ovnet_event_kind {
  *   counters, events, tools and documents.
  * @OVNET_DROP_REASON_MALFORMED: A header is truncated or contradicts the
  *   packet's length.
- * @OVNET_DROP_REASON_NO_HOST: This host has no locator yet.
  * @OVNET_DROP_REASON_PORT_UNCONFIGURED: The port belongs to no network yet.
  * @OVNET_DROP_REASON_PORT_DOWN: The port of the destination is not up.
  * @OVNET_DROP_REASON_SPOOF_MAC: The source MAC is not the port's.
@@ -121,7 +120,6 @@ enum ovnet_event_kind {
  */
 enum ovnet_drop_reason {
 	OVNET_DROP_REASON_MALFORMED,
-	OVNET_DROP_REASON_NO_HOST,
 	OVNET_DROP_REASON_PORT_UNCONFIGURED,
 	OVNET_DROP_REASON_PORT_DOWN,
 	OVNET_DROP_REASON_SPOOF_MAC,
@@ -223,6 +221,7 @@ enum {
 	OVNET_A_STATS_ARP_REPLIES,
 	OVNET_A_STATS_DROP,
 	OVNET_A_STATS_ICMP_ERRORS,
+	OVNET_A_STATS_LABELS_CLEARED,
 
 	__OVNET_A_STATS_MAX,
 	OVNET_A_STATS_MAX = (__OVNET_A_STATS_MAX - 1)

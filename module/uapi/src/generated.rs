@@ -266,6 +266,9 @@ pub enum StatsAttr {
     Drop = 8,
     /// Errors of the substrate told to the nodes that caused them.
     IcmpErrors = 9,
+    /// Received packets whose flow label the substrate cleared, so that TTL and DF are not the
+    /// sender's.
+    LabelsCleared = 10,
 }
 
 impl StatsAttr {
@@ -282,6 +285,7 @@ impl StatsAttr {
             StatsAttr::ArpReplies => Some("arp-replies"),
             StatsAttr::Drop => Some("drop"),
             StatsAttr::IcmpErrors => Some("icmp-errors"),
+            StatsAttr::LabelsCleared => Some("labels-cleared"),
             StatsAttr::UnrecognizedConst(_) => None,
         }
     }

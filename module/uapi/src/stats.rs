@@ -28,6 +28,8 @@ pub struct Stats {
     pub arp_replies: u64,
     /// Errors of the substrate told to the nodes that caused them.
     pub icmp_errors: u64,
+    /// Received packets whose flow label the substrate cleared.
+    pub labels_cleared: u64,
     /// Packets dropped, one entry per reason that has dropped any.
     pub drop: Vec<DropCount>,
 }
@@ -55,6 +57,7 @@ impl Record for Stats {
             local_bytes: counter(StatsAttr::LocalBytes)?,
             arp_replies: counter(StatsAttr::ArpReplies)?,
             icmp_errors: counter(StatsAttr::IcmpErrors)?,
+            labels_cleared: counter(StatsAttr::LabelsCleared)?,
             drop: attrs
                 .iter()
                 .filter(|(attr, _)| *attr == StatsAttr::Drop)
@@ -88,7 +91,7 @@ mod tests {
             12, 0, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0,
             12, 0, 7, 0, 2, 0, 0, 0, 0, 0, 0, 0,
             24, 0, 8, 0x80,
-                8, 0, 1, 0, 9, 0, 0, 0,
+                8, 0, 1, 0, 8, 0, 0, 0,
                 12, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0,
             24, 0, 8, 0x80,
                 8, 0, 1, 0, 0xe7, 3, 0, 0,
