@@ -67,6 +67,10 @@ pub(crate) struct Command {
     #[arg(long, value_name = "V4")]
     rfc6791v4: Vec<Ipv4Addr>,
 
+    /// Append the address of such a router to its errors (RFC 5837)
+    #[arg(long)]
+    name_routers: bool,
+
     /// The address for IPv4 routers without a mapping
     #[arg(long, value_name = "V6")]
     rfc6791v6: Option<Ipv6Addr>,
@@ -317,6 +321,7 @@ impl Command {
             owner: self.unmapped == Unmapped::Report,
             ingress_filter: self.ingress_filter,
             routers4: &self.rfc6791v4,
+            name_routers: self.name_routers,
             router6: self.rfc6791v6.map(|address| address.octets()),
             own4: self.own4,
             own6: self.own6.map(|address| address.octets()),

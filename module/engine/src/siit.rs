@@ -113,6 +113,8 @@ pub struct Siit<'a> {
     pub ingress_filter: bool,
     /// Sources of translated errors from IPv6 routers that have no mapping (RFC 6791).
     pub routers4: &'a [Ipv4Addr],
+    /// Append the address of such a router to its errors (RFC 5837), unless they have objects already.
+    pub name_routers: bool,
     /// Source of translated errors from IPv4 routers that have no mapping.
     pub router6: Option<[u8; 16]>,
     /// The translator's own IPv4 address.
@@ -137,6 +139,7 @@ impl Default for Siit<'_> {
             owner: false,
             ingress_filter: false,
             routers4: &[],
+            name_routers: false,
             router6: None,
             own4: None,
             own6: None,

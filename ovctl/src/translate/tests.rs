@@ -166,15 +166,26 @@ fn the_overlay_carries_packets_to_the_byte() {
         assert_eq!(&substrate[48..80], "fd00000a0001000200000007c6336402");
         let received = run(&far(), substrate.as_bytes());
         assert_eq!(received[0]["out"], json!([packet]));
-        // Neither the host itself nor a third one takes it.
-        assert_eq!(run(&near(), substrate.as_bytes())[0]["drop"], "not-here");
-        let forged = substrate.replacen("fd00000a00010001", "fd00000a00010003", 1);
-        assert_eq!(run(&far(), forged.as_bytes())[0]["drop"], "forged-source");
-        let other = far().replace("--vni 7", "--vni 8");
-        assert_eq!(
-            run(&other, substrate.as_bytes())[0]["drop"],
-            "unknown-network"
-        );
+    }
+}
+
+#[test]
+fn i15_only_what_the_peer_sends_to_this_host_and_network_arrives() {
+    let sent = run(&near(), UDP4.as_bytes());
+    let substrate = sent[0]["out"][0].as_str().unwrap();
+    let drop = |line: &str, packet: &str| run(line, packet.as_bytes())[0]["drop"].clone();
+    assert_eq!(drop(&far(), substrate), Value::Null);
+    assert_eq!(drop(&near(), substrate), "not-here");
+    let forged = substrate.replacen("fd00000a00010001", "fd00000a00010003", 1);
+    assert_eq!(drop(&far(), &forged), "forged-source");
+    let other = far().replace("--vni 7", "--vni 8");
+    assert_eq!(drop(&other, substrate), "unknown-network");
+    let crossing = substrate.replacen("00000007c0", "00000008c0", 1);
+    assert_eq!(drop(&far(), &crossing), "network-mismatch");
+    // U, G, and a slot.
+    for bits in ["02", "01", "04"] {
+        let odd = substrate.replacen("00000007c6", &format!("{bits}000007c6"), 1);
+        assert_eq!(drop(&far(), &odd), "address-form");
     }
 }
 

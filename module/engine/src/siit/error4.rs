@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 
 use super::extension::Chain;
 use super::icmp::{self, Icmp};
-use super::multipart::Parts;
+use super::multipart::{self, Parts};
 use super::to4;
 use super::to6::translate_query;
 use super::transport::{self, ICMP, ICMPV6};
@@ -76,12 +76,19 @@ pub fn error_to4(
     if is_group4(dst) || is_martian4(dst) {
         return Err(DropReason::NoMapping);
     }
-    let src = siit
-        .v4_of(maps, &ip.src)
-        .filter(|&src| !is_martian4(src))
+    let own = siit.v4_of(maps, &ip.src).filter(|&src| !is_martian4(src));
+    let src = own
         .or_else(|| pick(siit.routers4, &ip.src))
         .or(siit.own4)
         .ok_or(DropReason::UnknownSource)?;
+    let origin = multipart::origin(&ip.src);
+    let parts = match own {
+        None if siit.name_routers && parts.extension.is_empty() => Parts {
+            extension: &origin,
+            ..parts
+        },
+        _ => parts,
+    };
 
     let limit = usize::try_from(siit.mtu4()).unwrap_or(MAX_ERROR4);
     let mut out = Writer::new(out, MAX_ERROR4.min(limit));
