@@ -39,6 +39,7 @@ use crate::DropReason;
 pub use error4::error_to4;
 pub use error6::error_to6;
 pub use fragments::{Fragments, Piece};
+use reply::Refused;
 pub use reply::Reply;
 pub use to4::to4;
 pub use to6::to6;

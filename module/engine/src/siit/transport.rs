@@ -23,13 +23,19 @@ const UDP_LEN: usize = 4;
 /// Where a UDP header keeps its checksum.
 pub(crate) const UDP_CHECKSUM: usize = 6;
 
-/// Bytes that the header of a protocol has at least; 0 where it does not matter.
-pub(crate) const fn min_len(protocol: u8) -> usize {
-    match protocol {
+/// Whether the first bytes of a datagram are too few for the header that is translated. `icmp` is the number of
+/// the ICMP that means something here.
+///
+/// A datagram that is `empty` is none of ours to judge, unless it is ICMP.
+pub(crate) fn is_truncated(protocol: u8, icmp: u8, empty: bool, l4: &[u8]) -> bool {
+    let min_len = match protocol {
+        _ if protocol == icmp => 8,
+        _ if empty => 0,
         TCP => 20,
-        UDP | ICMP | ICMPV6 => 8,
+        UDP => 8,
         _ => 0,
-    }
+    };
+    l4.len() < min_len
 }
 
 /// Where a protocol keeps a checksum that covers the addresses.
