@@ -93,9 +93,8 @@ pub fn error_to4(
     let limit = usize::try_from(siit.mtu4()).unwrap_or(MAX_ERROR4);
     let mut out = Writer::new(out, MAX_ERROR4.min(limit));
     out.push(&[0; QUOTE]).ok_or(DropReason::Malformed)?;
-    let end = parts
-        .quote_end(&out, QUOTE, UNIT)
-        .filter(|_| icmp::has_length4(icmp.kind));
+    // Every ICMPv4 error that an ICMPv6 error becomes can say how long its quote is.
+    let end = parts.quote_end(&out, QUOTE, UNIT);
     inner.write(&mut out, end.unwrap_or(MAX_ERROR4), siit, id, addresses)?;
     if end.is_some() {
         let units = parts

@@ -293,6 +293,20 @@ fn i12_errors_about_hairpins_name_the_address_that_was_used() {
     .sealed();
     edge.sends6(&error, &expected);
     assert_ne!(b, B6);
+    // Nor is a third host, whose address is its explicit one.
+    let (third4, third6) = ([203, 0, 113, 4].into(), v6(&[0xfd00, 0xc]));
+    let mut edge = edge;
+    edge.maps.push((third4, third6));
+    let error = V4 {
+        src: third4,
+        ..error
+    };
+    let expected = V6 {
+        src: third6,
+        ..expected
+    }
+    .sealed();
+    edge.sends6(&error, &expected);
 }
 
 #[test]
@@ -471,6 +485,10 @@ fn m03_without_a_pool_the_edge_stands_for_the_router() {
     let (packet, expected) = from_router(STRANGER6, OWN4);
     edge().sends4(&packet, &expected);
     with(|siit| siit.own4 = None).drops4(&packet, DropReason::UnknownSource);
+    // An address that no host has is none.
+    let loopback = pool().embed([127, 0, 0, 1].into()).expect("any");
+    let (packet, expected) = from_router(loopback, OWN4);
+    edge().sends4(&packet, &expected);
 }
 
 #[test]
