@@ -91,6 +91,10 @@ pub(crate) struct Command {
     #[arg(long, value_name = "POLICY", default_value = "drop")]
     udp_zero_csum: UdpZero,
 
+    /// Adjust the checksums of DCCP and UDP-Lite as well
+    #[arg(long)]
+    adjust_others: bool,
+
     /// Write traffic class 0 instead of the type of service
     #[arg(long)]
     reset_traffic_class: bool,
@@ -107,8 +111,8 @@ pub(crate) struct Command {
     #[arg(long, value_name = "POLICY", default_value = "drop")]
     unmapped: Unmapped,
 
-    /// Packets between two mapped hosts (RFC 7757 section 4)
-    #[arg(long, value_name = "MODE", default_value = "off")]
+    /// Packets from one mapped host to another by the prefix (RFC 7757 section 4)
+    #[arg(long, value_name = "MODE", default_value = "intrinsic")]
     hairpin: Hairpin,
 
     /// Drop IPv6 packets whose source is within the --pool6
@@ -317,6 +321,7 @@ impl Command {
                 UdpZero::Compute => siit::UdpZero::Compute,
                 UdpZero::Keep => siit::UdpZero::Keep,
             },
+            adjust_others: self.adjust_others,
             errors: self.icmp_errors == IcmpErrors::Send,
             owner: self.unmapped == Unmapped::Report,
             ingress_filter: self.ingress_filter,

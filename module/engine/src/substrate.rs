@@ -103,7 +103,8 @@ pub fn report(
             .get_mut(..len)
             .and_then(|out| out.get_mut(IPV4_LEN + 8 + IPV4_LEN..))
             .unwrap_or_default();
-        transport::adjust(l4, sent.ip.protocol, delta, L4Checksum::Complete);
+        // The fast form touches TCP and UDP alone.
+        transport::adjust(l4, sent.ip.protocol, false, delta, L4Checksum::Complete);
         seal(out.get_mut(IPV4_LEN..len).unwrap_or_default());
     }
     Ok(Report { src, dst, mtu, len })

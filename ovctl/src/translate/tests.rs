@@ -105,8 +105,25 @@ fn options_reach_the_engine() {
     assert_eq!(&class[0]["out"][0].as_str().unwrap()[..4], "45b9");
     let filter = format!("{MAPS} --pool6 2001:db8::/32 --ingress-filter");
     assert_eq!(drop(&filter, UDP6), "martian-source");
-    let turned = run(&format!("{MAPS} --hairpin intrinsic"), UDP6.as_bytes());
-    assert_eq!(turned[0]["drop"], "unknown-source");
+
+    // To 198.51.100.2 by the prefix, though it is mapped: it turns around, unless told otherwise.
+    let maps = format!("{MAPS} --pool6 2001:db8:100::/40");
+    let by_prefix = bare(UDP6).replacen(
+        "20010db800000000000000000000000b14e90035000a26cc",
+        "20010db801c633640002000000000000",
+        1,
+    );
+    let by_prefix = by_prefix.replacen("6869", "14e90035000a00006869", 1);
+    let turned = run(
+        &format!("{maps} --udp-zero-csum keep"),
+        by_prefix.as_bytes(),
+    );
+    assert_eq!(&turned[0]["out"][0].as_str().unwrap()[..1], "6");
+    let crossing = run(
+        &format!("{maps} --udp-zero-csum keep --hairpin off"),
+        by_prefix.as_bytes(),
+    );
+    assert_eq!(&crossing[0]["out"][0].as_str().unwrap()[..1], "4");
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub fn error_to4(
         start: 0,
         transport: IPV4_LEN,
         len: u32::from(total_len),
-        hairpin: to4::hairpin(siit, maps, dst),
+        hairpin: siit.turns_at_once(maps, &ip.dst, dst),
     })
 }
 
@@ -203,7 +203,13 @@ impl<'a> Inner<'a> {
             None if self.chain.offset() == 0 => {
                 let delta = transport::delta(src, dst, &self.ip.src, &self.ip.dst);
                 let delta = transport::nonzero(!delta);
-                transport::adjust(l4, self.chain.protocol, delta, L4Checksum::Complete);
+                transport::adjust(
+                    l4,
+                    self.chain.protocol,
+                    siit.adjust_others,
+                    delta,
+                    L4Checksum::Complete,
+                );
             }
             None => {}
         }

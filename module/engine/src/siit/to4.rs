@@ -9,7 +9,7 @@ use super::fragments::Fragments;
 use super::to6::translate_query;
 use super::transport::{self, ICMP, ICMPV6, UDP};
 use super::{icmp, is_group4, is_group6, is_martian4, is_martian6};
-use super::{Hairpin, Maps, Packet, Refused, Reply, Siit, UdpZero, Verdict, View};
+use super::{Maps, Packet, Refused, Reply, Siit, UdpZero, Verdict, View};
 use crate::bytes;
 use crate::header::{Ipv4, Ipv6, IPV4_LEN, IPV6_LEN};
 use crate::DropReason;
@@ -103,7 +103,7 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         translate_query(l4, kind, 0, gone);
     } else if chain.offset() == 0 {
         let delta = transport::nonzero(!transport::delta(src, dst, &ip.src, &ip.dst));
-        transport::adjust(l4, chain.protocol, delta, view.csum);
+        transport::adjust(l4, chain.protocol, siit.adjust_others, delta, view.csum);
     }
     if !fits {
         return Ok(Verdict::Fragments(Fragments::new4(
@@ -117,13 +117,8 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         start,
         transport,
         len: u32::from(header.total_len),
-        hairpin: hairpin(siit, maps, dst),
+        hairpin: siit.turns_at_once(maps, &ip.dst, dst),
     }))
-}
-
-/// Whether a translated packet goes back to where it came from.
-pub(super) fn hairpin(siit: &Siit<'_>, maps: &impl Maps, dst: Ipv4Addr) -> bool {
-    siit.hairpin == Hairpin::Intrinsic && maps.v4_to_v6(dst).is_some()
 }
 
 /// Bytes behind the headers that are skipped.

@@ -63,7 +63,8 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         }
         _ => None,
     };
-    let (src, dst) = addresses(&ip, siit, maps).map_err(|unmapped| unmapped.verdict(&refused))?;
+    let (src, dst) =
+        addresses(&ip, view.hop, siit, maps).map_err(|unmapped| unmapped.verdict(&refused))?;
     let udp_zero =
         ip.protocol == UDP && ip.fragment_offset == 0 && transport::is_udp_zero(l4, view.csum);
     if udp_zero {
@@ -115,7 +116,9 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         (_, Some(sum)) => {
             let _ = bytes::write(l4, transport::UDP_CHECKSUM, sum.to_be_bytes());
         }
-        _ if ip.fragment_offset == 0 => transport::adjust(l4, ip.protocol, delta, view.csum),
+        _ if ip.fragment_offset == 0 => {
+            transport::adjust(l4, ip.protocol, siit.adjust_others, delta, view.csum)
+        }
         _ => {}
     }
     if !fits {
@@ -171,7 +174,8 @@ fn fit(
         .saturating_add(extra);
     if ip.df {
         if size > siit.mtu6() {
-            let mtu = siit.mtu6().saturating_sub(extra).saturating_add(20);
+            // Also about a fragment, which needs 8 bytes more: that is what the standard says (RFC 7915 §4.4).
+            let mtu = siit.mtu6().saturating_sub(20);
             return Err(refused.reply(DropReason::TooBig, Reply::too_big4(mtu)));
         }
         // The limit is for packets that may be fragmented (RFC 7915 §4).
@@ -271,11 +275,12 @@ impl Unmapped {
 /// Source and destination in IPv6, the destination first.
 fn addresses(
     ip: &Ipv4,
+    hop: bool,
     siit: &Siit<'_>,
     maps: &impl Maps,
 ) -> Result<([u8; 16], [u8; 16]), Unmapped> {
     let dst = unicast(ip.dst, siit, maps).ok_or(Unmapped::Destination)?;
-    let src = if siit.turns(maps, ip.src, ip.dst) {
+    let src = if siit.turns(maps, hop, ip.src, ip.dst) {
         siit.embed(ip.src)
     } else {
         siit.v6_of(maps, ip.src)

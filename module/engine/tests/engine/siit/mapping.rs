@@ -364,6 +364,22 @@ fn i13_intrinsic_hairpins_turn_around_at_once() {
         edge.to4(&error.bytes()),
         Out::Packets(vec![expected.bytes()]),
     );
+    // What comes from the IPv4 side is none of it, nor is what is sent to an explicit address.
+    let packet4 = V4::new(TCP, tcp(40));
+    let explicit = V6 {
+        src: a,
+        dst: b,
+        ..V6::new(TCP, tcp(40))
+    }
+    .sealed();
+    edge.sends6(&packet4, &explicit);
+    let crossing = V4 {
+        df: false,
+        id: FRESH,
+        ttl: 62,
+        ..packet4
+    };
+    edge.sends4(&explicit, &crossing);
     // What goes to the IPv4 side does not turn.
     let packet = V6 {
         src: a,
