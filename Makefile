@@ -5,7 +5,8 @@
 #
 # KERNEL=7.2   build and test for another stock kernel than the newest
 # V=1          show everything
-# RUN=FILE     what `make vm` runs in the guest
+# RUN=FILE     what `make vm` runs in the guest; make itself can only say that
+#              it failed, `target/release/ovnet-vm exec FILE` has its status
 
 ENV := scripts/env
 VM := $(ENV) run target/release/ovnet-vm
@@ -20,8 +21,9 @@ all: env module user ## the module and the userspace programs (the default)
 env: ## prepare the build and test environment
 	@$(ENV) prepare
 
+# What builds say goes to standard error: standard output belongs to RUN=.
 module: ## ovnet.ko, in out/module-VERSION/
-	@$(ENV) kernel-make W=e modules
+	@$(ENV) kernel-make W=e modules >&2
 
 user: ## the userspace programs, in target/release/
 	@$(ENV) cargo build --release --workspace

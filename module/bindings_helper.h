@@ -84,6 +84,10 @@ bool ovnet_is_err(const void *ptr);
 long ovnet_ptr_err(const void *ptr);
 void ovnet_put_net(struct net *net);
 
+void ovnet_list_init(struct list_head *list);
+void ovnet_list_add(struct list_head *link, struct list_head *list);
+void ovnet_list_del(struct list_head *link);
+
 /* Netlink. */
 struct net *ovnet_info_net(const struct genl_info *info);
 struct net *ovnet_dump_net(const struct netlink_callback *cb);
@@ -123,6 +127,10 @@ u64 ovnet_percpu_sum(u64 __percpu *counter);
 void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
 bool ovnet_ratelimit(struct ratelimit_state *rs);
 u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
+
+/* Errors that the kernel crate of older kernels does not name. */
+static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
+static const int RUST_CONST_HELPER_OVNET_ESTALE = ESTALE;
 
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;

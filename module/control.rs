@@ -133,7 +133,7 @@ fn step(known: Option<u64>, asked: Option<u64>, same: bool, attr: u32) -> Result
         }
         Some(_) => {
             let text = c"older than the generation this host knows";
-            Err(Refusal::new(ESTALE, text).at(attr))
+            Err(Refusal::new(Error::from_errno(-OVNET_ESTALE), text).at(attr))
         }
     }
 }
@@ -420,7 +420,7 @@ fn find_device(
     };
     let lives_in = owned.as_ref().map_or(request.net(), OwnedNet::net);
     let found = Devices::of::<Host>(host.net(), rtnl)?
-        .iter::<Port>(0)
+        .iter::<Port>()
         .find(|device| device.index() == index && device.is_in(lives_in));
     found.ok_or_else(|| {
         let text = c"no ovnet device with that index there whose substrate is this namespace";
@@ -436,7 +436,7 @@ fn find_port(
     rtnl: &Rtnl,
 ) -> Result<Option<DeviceRef<Port>>> {
     let found = Devices::of::<Host>(host.net(), rtnl)?
-        .iter::<Port>(0)
+        .iter::<Port>()
         .find(|device| node_of(device.driver()) == Some((vni, address)));
     Ok(found)
 }
@@ -461,7 +461,9 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     with_network(host, vni, OVNET_A_PORT_VNI, |_| ())?;
     if find_port(host, vni, address, &rtnl)?.is_some_and(|other| !other.is(&device)) {
         let text = c"another port of this host has that address in that network";
-        return Err(Refusal::new(EADDRINUSE, text).at(OVNET_A_PORT_ADDRESS));
+        return Err(
+            Refusal::new(Error::from_errno(-OVNET_EADDRINUSE), text).at(OVNET_A_PORT_ADDRESS)
+        );
     }
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));
@@ -490,16 +492,19 @@ pub(crate) fn port_set(host: &Host, request: &Request<'_>) -> Answer {
     if let Some((vni, _)) = old {
         count_port(host, vni, -1);
     }
+    let mut installed = Ok(());
     if let Step::Install(gen) = step {
         let place = Place::Local(device.clone());
-        if let Err(refusal) = install(host, vni, address, Mapping { gen, mac, place }) {
-            release(host, device.driver(), &device);
-            return Err(refusal);
-        }
+        installed = install(host, vni, address, Mapping { gen, mac, place });
     }
+    if installed.is_err() {
+        release(host, device.driver(), &device);
+    }
+    // Whether the new address took or not: a mapping that stayed would hold the device for ever.
     if let Some((vni, former)) = old.filter(|&old| old != (vni, address)) {
         bury(host, vni, former, &device);
     }
+    installed?;
     host.report_port(&device, Some((vni, address)));
     Ok(())
 }
@@ -582,12 +587,13 @@ pub(crate) fn port_dump(host: &Host, dump: &mut Dump<'_>) -> bool {
         return true;
     };
     dump.set_version(devices.changes);
-    let first = dump.cursor();
-    for (done, device) in devices.iter::<Port>(first).enumerate() {
+    let mut done = dump.cursor();
+    for device in devices.iter::<Port>().skip(done) {
         if !dump.put(|message| put_port(message, host, &device, asker)) {
-            dump.set_cursor(first.wrapping_add(done));
+            dump.set_cursor(done);
             return false;
         }
+        done = done.wrapping_add(1);
     }
     dump.set_cursor(usize::MAX);
     true

@@ -266,6 +266,21 @@ void ovnet_put_net(struct net *net)
 	put_net(net);
 }
 
+void ovnet_list_init(struct list_head *list)
+{
+	INIT_LIST_HEAD(list);
+}
+
+void ovnet_list_add(struct list_head *link, struct list_head *list)
+{
+	list_add_tail(link, list);
+}
+
+void ovnet_list_del(struct list_head *link)
+{
+	list_del(link);
+}
+
 /* ---- netlink -------------------------------------------------------------- */
 
 struct net *ovnet_info_net(const struct genl_info *info)

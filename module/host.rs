@@ -10,7 +10,7 @@ use crate::{
     net::{
         device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
-        rcu::Rcu,
+        rcu::{self, Rcu},
         route::RouteCache,
         skb::Skb,
         table::Table,
@@ -24,7 +24,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
-        rcu::rcu_barrier,
         Arc, Mutex,
     },
 };
@@ -121,7 +120,7 @@ impl PinnedDrop for Host {
     fn drop(self: Pin<&mut Self>) {
         // Replaced mappings may still hold routes of this namespace: they go before it does.
         if self.locator.load(Relaxed) != 0 {
-            rcu_barrier();
+            rcu::barrier();
         }
     }
 }

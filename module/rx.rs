@@ -59,6 +59,10 @@ fn accept<'a>(
     let available = packet.len();
     let head = packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?;
     let ip = Ipv6::parse(head, available)?;
+    // From routers, whose addresses have no form to check, more often than from hosts.
+    if ip.next_header == fast::ICMPV6 {
+        return Err(DropReason::SubstrateIcmp);
+    }
     let src = SubstrateAddress::decode(&ip.src);
     let dst = SubstrateAddress::decode(&ip.dst);
     fast::check_arrival(&src, &dst)?;

@@ -31,28 +31,27 @@ use ovnet_engine::{
 enum Verdict<'a> {
     /// The sender is answered with this frame.
     Answer([u8; arp::FRAME_LEN]),
-    /// To a port of this host.
-    Deliver(&'a DeviceRef<Port>),
-    /// Onto the substrate.
-    Send(Route),
+    /// To a port of this host: an IPv4 packet of so many bytes.
+    Deliver(&'a DeviceRef<Port>, u64),
+    /// Onto the substrate: an IPv4 packet of so many bytes.
+    Send(Route, u64),
 }
 
 /// Takes a frame from the node behind `port`.
 pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb, rcu: Rcu<'_>) {
     let frame_len = frame.len();
-    let packet_len = u64::from(frame_len).saturating_sub(Ethernet::LEN as u64);
     let stats = host.stats();
     match decide(port, device, host, &mut frame, rcu) {
-        Ok(Verdict::Send(route)) => {
+        Ok(Verdict::Send(route, len)) => {
             device.count_tx(frame_len);
             stats.add(Count::TxPackets, 1);
-            stats.add(Count::TxBytes, packet_len);
+            stats.add(Count::TxBytes, len);
             frame.send(host.net(), route, device);
         }
-        Ok(Verdict::Deliver(to)) => {
+        Ok(Verdict::Deliver(to, len)) => {
             device.count_tx(frame_len);
             stats.add(Count::LocalPackets, 1);
-            stats.add(Count::LocalBytes, packet_len);
+            stats.add(Count::LocalBytes, len);
             frame.deliver(to);
         }
         Ok(Verdict::Answer(bytes)) => match Skb::new(device, &bytes) {
@@ -150,7 +149,7 @@ fn ipv4<'a>(
     if mapping.mac != ethernet.dst {
         return Err(DropReason::DestinationMac);
     }
-    // What follows the packet in the frame is link-layer padding (conformance A14).
+    // What follows the packet in the frame is padding: Ethernet fills short frames up to 60 bytes.
     if !frame.trim(ip.total_len.into()) {
         return Err(DropReason::NoMemory);
     }
@@ -158,7 +157,7 @@ fn ipv4<'a>(
     match &mapping.place {
         Place::Local(to) => {
             frame_for(own.mac, to, frame, rcu)?;
-            Ok(Verdict::Deliver(to))
+            Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
         Place::Remote(remote, path) => translate(&ip, remote, path, host, frame),
         Place::Deleted => Err(DropReason::NoMapping),
@@ -234,7 +233,7 @@ fn translate<'a>(
         packet.answer_too_big(mtu);
         return Err(DropReason::TooBig);
     }
-    if !packet.reserve(fast::GROWTH as u32 + route.headroom()) {
+    if !packet.reserve(route.headroom().saturating_add(fast::GROWTH as u32)) {
         return Err(DropReason::NoMemory);
     }
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
@@ -248,5 +247,5 @@ fn translate<'a>(
         .ok_or(DropReason::NoMemory)?;
     fast::to_ipv6(head, ip, path, entropy, checksum)?;
     packet.is_ipv6();
-    Ok(Verdict::Send(route))
+    Ok(Verdict::Send(route, ip.total_len.into()))
 }

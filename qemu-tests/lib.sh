@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # What a case written in bash starts with: `set -euo pipefail` is in force, so
 # a command that fails fails the case, and these words are at hand.
@@ -15,7 +16,7 @@ fail() {
 where() {
   local i
   for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
-    if [[ ${BASH_SOURCE[i]} != "${BASH_SOURCE[0]}" ]]; then
+    if [[ ${BASH_SOURCE[i]} != /ovnet/lib.sh && ${BASH_SOURCE[i]} != /ovnet/overlay.sh ]]; then
       echo "${BASH_SOURCE[i]##*/}:${BASH_LINENO[i - 1]}"
       return
     fi
@@ -23,7 +24,7 @@ where() {
 }
 
 # Names the command that ended a case by failing.
-trap 'printf "FAIL %s:%s: status %s from: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
+trap 'printf "FAIL %s:%s: status %s from: %s\n" "$(basename "${BASH_SOURCE[0]:-$0}")" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
 set -o errtrace
 
 # ns NAME...: new network namespaces with their loopback up.
@@ -111,3 +112,6 @@ counters() {
 barrier() {
   ovnet-guest barrier "$1"
 }
+
+# shellcheck source=qemu-tests/overlay.sh
+. /ovnet/overlay.sh

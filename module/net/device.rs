@@ -168,9 +168,17 @@ impl Device {
     }
 }
 
+/// A device's place in its substrate's list. Protected by RTNL.
+#[repr(C)]
+pub(super) struct Member {
+    link: bindings::list_head,
+    device: *mut bindings::net_device,
+}
+
 /// What lies in the device's private memory.
 #[repr(C)]
 struct Private<D: Driver> {
+    member: Member,
     /// Set before the device is registered; outlives it (see `namespace`).
     substrate: *mut Slot<D::Substrate>,
     /// Built in `ndo_init`, dropped by the destructor.
@@ -261,49 +269,71 @@ unsafe fn private<D: Driver>(device: *mut bindings::net_device) -> *mut Private<
     unsafe { bindings::ovnet_netdev_priv(device) }.cast()
 }
 
-/// The devices whose substrate is a namespace, in the order they came.
+/// The devices whose substrate is a namespace, in the order they came. RTNL keeps the list as it is.
 pub(crate) struct Devices<'a> {
-    devices: &'a [*mut bindings::net_device],
+    head: *mut bindings::list_head,
     /// Changes whenever the list does.
     pub(crate) changes: u32,
+    _rtnl: PhantomData<&'a Rtnl>,
 }
 
 impl<'a> Devices<'a> {
-    /// The list of `net`. RTNL keeps it as it is.
+    /// The list of `net`.
     pub(crate) fn of<T: Namespaced>(net: Net, _: &'a Rtnl) -> Result<Self> {
         let slot = Registry::<T>::slot(net)?;
-        // SAFETY: The namespace is valid, and RTNL protects the list and keeps it from changing for 'a.
+        // SAFETY: The namespace is valid, and RTNL protects the list and its count.
         Ok(unsafe {
             Devices {
-                devices: &*(*slot).devices.get(),
+                head: (*slot).devices.get(),
                 changes: *(*slot).changes.get(),
+                _rtnl: PhantomData,
             }
         })
     }
 
-    /// Those from the `first` on.
-    pub(crate) fn iter<D: Driver>(&self, first: usize) -> impl Iterator<Item = DeviceRef<D>> + 'a {
-        let devices = self.devices.get(first..).unwrap_or(&[]);
-        // SAFETY: Only registered devices of the one driver are listed.
-        devices
-            .iter()
-            .filter_map(|&device| unsafe { DeviceRef::hold(device) })
+    /// The devices.
+    pub(crate) fn iter<D: Driver>(&self) -> impl Iterator<Item = DeviceRef<D>> + 'a {
+        // SAFETY: RTNL is held for 'a, and only registered devices of the one driver are listed.
+        unsafe { members(self.head) }.filter_map(|device| unsafe { DeviceRef::hold(device) })
     }
 }
 
-/// Queues devices for unregistration.
+/// The devices of a list.
 ///
 /// # Safety
 ///
-/// RTNL must be held, the devices be registered and `kill` be a valid list.
+/// The list must be initialised, and RTNL be held as long as the iterator is used.
+unsafe fn members(
+    head: *mut bindings::list_head,
+) -> impl Iterator<Item = *mut bindings::net_device> {
+    // SAFETY: By the contract the list does not change, and its links are those of members, of which
+    // they are the first field.
+    let mut next = unsafe { (*head).next };
+    core::iter::from_fn(move || {
+        if ptr::eq(next, head) {
+            return None;
+        }
+        // SAFETY: As above.
+        unsafe {
+            let member = next.cast::<Member>();
+            next = (*next).next;
+            Some((*member).device)
+        }
+    })
+}
+
+/// Queues the devices of a list for unregistration.
+///
+/// # Safety
+///
+/// RTNL must be held, the list be initialised and `kill` be a valid list.
 pub(super) unsafe fn unregister_all(
-    devices: &[*mut bindings::net_device],
+    head: *mut bindings::list_head,
     kill: *mut bindings::list_head,
 ) {
-    for &device in devices {
-        // SAFETY: By the contract.
-        unsafe { bindings::unregister_netdevice_queue(device, kill) };
-    }
+    // SAFETY: By the contract; the devices leave the list later, when they are unregistered.
+    unsafe { members(head) }
+        .for_each(|device| unsafe { bindings::unregister_netdevice_queue(device, kill) });
 }
 
 /// A registered link kind. Dropping it unregisters its devices in every namespace.
@@ -409,15 +439,15 @@ impl<D: Driver> LinkKind<D> {
     ///
     /// Called by the kernel under RTNL while it registers the device.
     unsafe extern "C" fn init(device: *mut bindings::net_device) -> i32 {
-        // SAFETY: `newlink` has set the substrate; RTNL protects its list.
+        // SAFETY: `newlink` has set the substrate; RTNL protects its list, and the member stays where it
+        // is until `uninit`.
         unsafe {
             let private = private::<D>(device);
             let slot = (*private).substrate;
-            if let Err(error) = (*(*slot).devices.get()).push(device, GFP_KERNEL) {
-                return Error::from(error).to_errno();
-            }
-            *(*slot).changes.get() = (*(*slot).changes.get()).wrapping_add(1);
             (*private).driver.write(D::new());
+            (*private).member.device = device;
+            bindings::ovnet_list_add(&raw mut (*private).member.link, (*slot).devices.get());
+            *(*slot).changes.get() = (*(*slot).changes.get()).wrapping_add(1);
         }
         0
     }
@@ -432,10 +462,10 @@ impl<D: Driver> LinkKind<D> {
             let slot = (*private).substrate;
             (*private).driver.assume_init_ref().detach(
                 Device::from_raw(device),
-                (*slot).value.assume_init_ref(),
+                &*(*slot).value,
                 &Rtnl::assume(),
             );
-            (*(*slot).devices.get()).retain(|&mut other| other != device);
+            bindings::ovnet_list_del(&raw mut (*private).member.link);
             *(*slot).changes.get() = (*(*slot).changes.get()).wrapping_add(1);
         }
     }
@@ -462,7 +492,7 @@ impl<D: Driver> LinkKind<D> {
             if let Some(frame) = Skb::from_raw(skb) {
                 (*private).driver.assume_init_ref().transmit(
                     Device::from_raw(device),
-                    (*(*private).substrate).value.assume_init_ref(),
+                    &*(*(*private).substrate).value,
                     frame,
                     Rcu::assume(),
                 );

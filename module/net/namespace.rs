@@ -10,7 +10,7 @@ use super::{
     device::{self, Rtnl},
     hook::{Hook, Receiver},
 };
-use core::{cell::UnsafeCell, mem::MaybeUninit, ptr};
+use core::{cell::UnsafeCell, ptr};
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
 /// A network namespace.
@@ -105,10 +105,11 @@ pub(super) struct Slot<T> {
     /// The hook on the namespace's packets, while there is one. Protected by RTNL.
     hook: UnsafeCell<Option<Hook>>,
     /// Devices whose substrate is this namespace. Protected by RTNL.
-    pub(super) devices: UnsafeCell<KVec<*mut bindings::net_device>>,
+    pub(super) devices: UnsafeCell<bindings::list_head>,
     /// Counts changes of that list, for dumps. Protected by RTNL.
     pub(super) changes: UnsafeCell<u32>,
-    pub(super) value: MaybeUninit<T>,
+    /// The state, a leaked box, from `init` to `exit`.
+    pub(super) value: *mut T,
 }
 
 /// Where the kernel finds the state of a type.
@@ -169,7 +170,7 @@ impl<T: Namespaced> Registry<T> {
     pub(super) fn state<'a>(net: Net) -> Result<&'a T> {
         let slot = Self::slot(net)?;
         // SAFETY: The namespace is valid during the call, so `init` has run and `exit` has not.
-        Ok(unsafe { (*slot).value.assume_init_ref() })
+        Ok(unsafe { &*(*slot).value })
     }
 
     /// Lets the state of a namespace receive the namespace's packets, or no more.
@@ -184,7 +185,7 @@ impl<T: Namespaced> Registry<T> {
             if !on {
                 *hook = None;
             } else if hook.is_none() {
-                *hook = Some(Hook::register(net, (*slot).value.assume_init_ref())?);
+                *hook = Some(Hook::register(net, &*(*slot).value)?);
             }
         }
         Ok(())
@@ -201,10 +202,13 @@ impl<T: Namespaced> Registry<T> {
             unsafe {
                 (&raw mut (*slot).net).write(net);
                 (&raw mut (*slot).hook).write(UnsafeCell::new(None));
-                (&raw mut (*slot).devices).write(UnsafeCell::new(KVec::new()));
+                bindings::ovnet_list_init((*slot).devices.get());
                 (&raw mut (*slot).changes).write(UnsafeCell::new(0));
-                pin_init::raw_try_init((&raw mut (*slot).value).cast::<T>(), T::new(net))
+                // Pinned: it stays in its box until `exit`.
+                let value = KBox::try_pin_init(T::new(net), GFP_KERNEL)?;
+                (*slot).value = KBox::into_raw(Pin::into_inner_unchecked(value));
             }
+            Ok(())
         });
         match result {
             Ok(()) => 0,
@@ -221,7 +225,7 @@ impl<T: Namespaced> Registry<T> {
         // SAFETY: The kernel's pointers are valid, and RTNL protects the list.
         unsafe {
             if let Ok(slot) = Self::slot(Net::from_raw(net)) {
-                device::unregister_all(&*(*slot).devices.get(), kill);
+                device::unregister_all((*slot).devices.get(), kill);
             }
         }
     }
@@ -235,8 +239,7 @@ impl<T: Namespaced> Registry<T> {
             if let Ok(slot) = Self::slot(Net::from_raw(net)) {
                 // The hook hands packets to the value: it goes first.
                 ptr::drop_in_place(&raw mut (*slot).hook);
-                (*slot).value.assume_init_drop();
-                ptr::drop_in_place(&raw mut (*slot).devices);
+                drop(KBox::from_raw((*slot).value));
             }
         }
     }

@@ -8,10 +8,7 @@ use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{
-    prelude::*,
-    sync::rcu::{rcu_barrier, Guard},
-};
+use kernel::{prelude::*, sync::rcu::Guard};
 
 /// Proof that the code runs inside an RCU read-side critical section that lasts for `'a`.
 ///
@@ -113,11 +110,17 @@ impl<T: Send + Sync> Drop for RcuCell<T> {
     }
 }
 
+/// Waits until RCU has run the callbacks that wait for a grace period now. Process context.
+pub(crate) fn barrier() {
+    // SAFETY: Process context may wait.
+    unsafe { bindings::rcu_barrier() };
+}
+
 /// Stands for the callbacks of this module that RCU has yet to run; dropping it waits for them.
 pub(crate) struct Callbacks;
 
 impl Drop for Callbacks {
     fn drop(&mut self) {
-        rcu_barrier();
+        barrier();
     }
 }

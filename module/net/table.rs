@@ -66,7 +66,8 @@ impl<V: Send + Sync> Table<V> {
                 },
                 value,
             },
-            GFP_KERNEL,
+            // Charged to whoever asks: a namespace of an unprivileged user must not eat all memory.
+            GFP_KERNEL_ACCOUNT,
         )?)
         .cast::<bindings::ovnet_node>();
         let table = self.inner.get();

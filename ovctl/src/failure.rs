@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
-use ovnet_uapi::{Error, Kind};
+use ovnet_uapi::{Error, Kind, Refusal};
 
 /// The exit codes of `ovctl --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +45,44 @@ pub(crate) enum Failure {
     Closed,
 }
 
-/// What to do about a refusal of this errno; a command knows only some.
-pub(crate) type Hint = (Errno, String);
+/// What to do about a refusal; a command knows only some.
+pub(crate) struct Hint {
+    errno: Errno,
+    /// The attribute the kernel must point at; absent: any or none.
+    attribute: Option<&'static str>,
+    text: String,
+}
+
+impl Hint {
+    /// What to do about this errno.
+    pub(crate) fn of(errno: Errno, text: impl Into<String>) -> Hint {
+        Hint {
+            errno,
+            attribute: None,
+            text: text.into(),
+        }
+    }
+
+    /// Only if the kernel points at this attribute.
+    pub(crate) fn at(mut self, attribute: &'static str) -> Hint {
+        self.attribute = Some(attribute);
+        self
+    }
+
+    fn fits(&self, refusal: &Refusal) -> bool {
+        self.errno == refusal.errno
+            && (self.attribute.is_none() || self.attribute == refusal.attribute)
+    }
+}
 
 impl Failure {
-    /// A command's refusal, with the hint that fits its errno.
+    /// A command's refusal, with the first hint that fits.
     pub(crate) fn with_hints<const N: usize>(hints: [Hint; N]) -> impl FnOnce(Error) -> Failure {
         move |error| {
             let hint = match &error {
                 Error::Refused(refusal) => hints
                     .into_iter()
-                    .find_map(|(errno, hint)| (errno == refusal.errno).then_some(hint)),
+                    .find_map(|hint| hint.fits(refusal).then_some(hint.text)),
                 _ => None,
             };
             Failure::Kernel { error, hint }
@@ -132,7 +159,6 @@ impl From<io::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ovnet_uapi::Refusal;
 
     fn refusal(errno: Errno) -> Refusal {
         Refusal {
@@ -153,7 +179,7 @@ mod tests {
         assert_eq!(permission.code(), Code::Permission);
         assert!(permission.hint().unwrap().contains("CAP_NET_ADMIN"));
 
-        let stale = Failure::with_hints([(Errno::ESTALE, "newer".to_owned())]);
+        let stale = Failure::with_hints([Hint::of(Errno::ESTALE, "newer")]);
         let stale = stale(Error::Refused(refusal(Errno::ESTALE)));
         assert_eq!((stale.code(), stale.hint()), (Code::Refused, Some("newer")));
         assert_eq!(stale.to_string(), "no (ESTALE)");
@@ -161,9 +187,27 @@ mod tests {
 
     #[test]
     fn a_commands_hint_does_not_hide_the_hint_for_another_errno() {
-        let hints = Failure::with_hints([(Errno::ESTALE, "newer".to_owned())]);
+        let hints = Failure::with_hints([Hint::of(Errno::ESTALE, "newer")]);
         let permission = hints(Error::Refused(refusal(Errno::EPERM)));
         assert!(permission.hint().unwrap().contains("CAP_NET_ADMIN"));
+    }
+
+    #[test]
+    fn a_hint_for_an_attribute_is_for_no_other() {
+        let hint = |attribute| {
+            let failure = Failure::with_hints([
+                Hint::of(Errno::ENOENT, "set the network").at("vni"),
+                Hint::of(Errno::ENOENT, "look it up"),
+            ]);
+            let refusal = Refusal {
+                attribute,
+                ..refusal(Errno::ENOENT)
+            };
+            failure(Error::Refused(refusal)).hint().map(str::to_owned)
+        };
+        assert_eq!(hint(Some("vni")).as_deref(), Some("set the network"));
+        assert_eq!(hint(Some("address")).as_deref(), Some("look it up"));
+        assert_eq!(hint(None).as_deref(), Some("look it up"));
     }
 
     #[test]

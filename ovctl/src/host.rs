@@ -79,14 +79,21 @@ impl Command {
                     .host_set(locator)
                     .map_err(Failure::with_hints([in_use()]))
             }
-            Command::Del { locator } => Client::connect()?
-                .host_del(locator)
-                .map_err(Failure::with_hints([in_use()])),
+            Command::Del { locator } => {
+                let mut client = Client::connect()?;
+                let locator = match locator {
+                    Some(locator) => locator,
+                    None => client.host_get(None)?.locator,
+                };
+                client
+                    .host_del(locator)
+                    .map_err(Failure::with_hints([in_use(), not_listed()]))
+            }
             Command::Show { locator: None } => output.list(Client::connect()?.hosts()?),
             Command::Show { locator } => {
                 let host = Client::connect()?
                     .host_get(locator)
-                    .map_err(Failure::with_hints([unknown()]))?;
+                    .map_err(Failure::with_hints([not_listed()]))?;
                 output.list([Ok(host)])
             }
         }
@@ -94,13 +101,20 @@ impl Command {
 }
 
 fn in_use() -> Hint {
-    let hint = "take the configuration of its ports away first: `ovctl port show`";
-    (Errno::EBUSY, hint.to_owned())
+    let text = "ports and mappings hold the locator: `ovctl port show`, `ovctl mapping show`; \
+                `ovctl net del VNI` deletes a network's mappings";
+    Hint::of(Errno::EBUSY, text)
 }
 
-fn unknown() -> Hint {
-    let hint = "`ovctl host show` lists the hosts that are known here";
-    (Errno::ENOENT, hint.to_owned())
+fn not_listed() -> Hint {
+    let text = "`ovctl host show` lists the hosts that are known here";
+    Hint::of(Errno::ENOENT, text)
+}
+
+/// What to do about a host without a locator.
+pub(crate) fn without_locator() -> Hint {
+    let text = "`ovctl host set LOCATOR` gives this host its /64, such as fd00:a:1:1::/64";
+    Hint::of(Errno::ENODEV, text)
 }
 
 impl Row for Host {

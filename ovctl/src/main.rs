@@ -3,7 +3,7 @@
 //! `ovctl` shows and changes the ovnet state of one host: the network namespace it runs in.
 //!
 //! One file per object, each with its commands' arguments and what they do; `output` alone
-//! writes to standard output, `main` alone to standard error.
+//! writes to standard output, `complain` alone to standard error.
 
 mod cli;
 mod failure;
@@ -40,13 +40,18 @@ fn main() -> ExitCode {
         // The reader has seen enough, as `head` has.
         Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("ovctl: {}: {failure}", command(&matches));
+            complain(&format!("{}: {failure}", command(&matches)));
             if let Some(hint) = failure.hint() {
-                eprintln!("ovctl: hint: {hint}");
+                complain(&format!("hint: {hint}"));
             }
             failure.code().into()
         }
     }
+}
+
+/// Write to standard error. If that fails too, the exit code must do.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "ovctl: {text}");
 }
 
 /// The command as words, without options and values: `mapping set`.

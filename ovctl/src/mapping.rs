@@ -13,7 +13,7 @@ use ovnet_uapi::{Client, Error, Locator, Mac, Mapping, MappingSet, MappingState,
 use crate::failure::{Failure, Hint};
 use crate::netns::Names;
 use crate::output::{cell, put, put_text, word, Object, Output, Row};
-use crate::{net, netns, prefix};
+use crate::{host, net, netns, prefix};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -87,8 +87,11 @@ impl Command {
             Command::Del { node, generation } => client
                 .mapping_del(node.vni, node.address, generation.gen)
                 .map_err(Failure::with_hints([
+                    net::unknown(node.vni),
                     not_listed(node.vni),
+                    at_a_port(),
                     stale(node.vni, node.address),
+                    same_gen(),
                 ])),
             Command::Show {
                 vni: Some(vni),
@@ -124,7 +127,9 @@ impl Set {
             gen: self.generation.gen,
         };
         client.mapping_set(&mapping).map_err(Failure::with_hints([
+            host::without_locator(),
             net::unknown(vni),
+            no_port(),
             stale(vni, address),
             same_gen(),
         ]))
@@ -132,23 +137,33 @@ impl Set {
 }
 
 fn not_listed(vni: Vni) -> Hint {
-    let hint = format!("`ovctl mapping show {vni}` lists the mappings of the network");
-    (Errno::ENOENT, hint)
+    let text = format!("`ovctl mapping show {vni}` lists the mappings of the network");
+    Hint::of(Errno::ENOENT, text)
+}
+
+fn at_a_port() -> Hint {
+    let text = "`ovctl port del DEVICE` ends the mapping of a node that is here";
+    Hint::of(Errno::EBUSY, text)
+}
+
+fn no_port() -> Hint {
+    let text = "`ovctl port set DEVICE` makes the mapping of a node that is here";
+    Hint::of(Errno::ENOENT, text).at("locator")
 }
 
 /// What to do about a generation that is too old.
 pub(crate) fn stale(vni: Vni, address: Ipv4Addr) -> Hint {
-    let hint = format!(
+    let text = format!(
         "`ovctl mapping show {vni} {address}` shows the known generation; \
          without --gen the next one is taken"
     );
-    (Errno::ESTALE, hint)
+    Hint::of(Errno::ESTALE, text)
 }
 
 /// What to do about a generation that is taken.
 pub(crate) fn same_gen() -> Hint {
-    let hint = "a change needs a greater generation; without --gen the next one is taken";
-    (Errno::EEXIST, hint.to_owned())
+    let text = "a change needs a greater generation; without --gen the next one is taken";
+    Hint::of(Errno::EEXIST, text)
 }
 
 /// Names of the ports' devices by namespace id and index.

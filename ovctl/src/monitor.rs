@@ -8,6 +8,7 @@ use clap::Args;
 use ovnet_uapi::{Client, Error, Event, Vni};
 use serde_json::Value;
 
+use crate::complain;
 use crate::failure::Failure;
 use crate::output::{put, put_text, word, Object, Output};
 
@@ -28,7 +29,7 @@ impl Command {
         // Events that were lost are no events to count.
         let events = events.filter_map(|event| match event {
             Err(Error::Overrun) => {
-                eprintln!("ovctl: warning: {}", Error::Overrun);
+                complain(&format!("warning: {}", Error::Overrun));
                 None
             }
             event => Some(event),

@@ -58,19 +58,19 @@ impl Command {
 }
 
 fn in_use() -> Hint {
-    let hint = "take the configuration of its ports away first: `ovctl port show`";
-    (Errno::EBUSY, hint.to_owned())
+    let text = "take the configuration of its ports away first: `ovctl port show`";
+    Hint::of(Errno::EBUSY, text)
 }
 
 fn not_listed() -> Hint {
-    let hint = "`ovctl net show` lists the networks of this host";
-    (Errno::ENOENT, hint.to_owned())
+    let text = "`ovctl net show` lists the networks of this host";
+    Hint::of(Errno::ENOENT, text)
 }
 
 /// What to do about a network that is not on this host.
 pub(crate) fn unknown(vni: Vni) -> Hint {
-    let hint = format!("if network {vni} is not on this host yet: `ovctl net set {vni}`");
-    (Errno::ENOENT, hint)
+    let text = format!("`ovctl net set {vni}` brings the network to this host");
+    Hint::of(Errno::ENOENT, text).at("vni")
 }
 
 impl Row for Network {

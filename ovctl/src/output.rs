@@ -9,10 +9,15 @@ use serde_json::{Map, Value};
 use tabled::builder::Builder;
 use tabled::settings::{Padding, Style};
 
+use crate::complain;
 use crate::failure::Failure;
 
 /// A JSON object whose keys are words of the netlink specification, in its order.
 pub(crate) type Object = Map<String, Value>;
+
+/// Lines of a table that are laid out together. A table of a million mappings is not held in
+/// memory as a whole; its columns may shift from page to page.
+const PAGE: usize = 10_000;
 
 /// A cell without a value.
 pub(crate) const NONE: &str = "-";
@@ -49,7 +54,7 @@ impl<'w> Output<'w> {
         self.json
     }
 
-    /// Write a list. JSON is written as the rows come; a table must know all of them first.
+    /// Write a list as its rows come.
     ///
     /// A list that changed while it was read is written as it is, with a warning.
     pub(crate) fn list<R: Row>(
@@ -59,17 +64,14 @@ impl<'w> Output<'w> {
         let rows = rows.into_iter().filter(|row| {
             let interrupted = matches!(row, Err(Error::DumpInterrupted));
             if interrupted {
-                eprintln!("ovctl: warning: {}", Error::DumpInterrupted);
+                complain(&format!("warning: {}", Error::DumpInterrupted));
             }
             !interrupted
         });
         if self.json {
             return self.array(rows);
         }
-        let cells = rows
-            .map(|row| row.map(|row| row.cells()))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.table(R::COLUMNS, cells)
+        self.table(R::COLUMNS, rows.map(|row| row.map(|row| row.cells())))
     }
 
     fn array<R: Row>(
@@ -81,7 +83,8 @@ impl<'w> Output<'w> {
             let object = Value::Object(row?.object());
             self.writer.write_all(before.as_bytes())?;
             if self.pretty {
-                write!(self.writer, "\n{object:#}")?;
+                let object = format!("{object:#}").replace('\n', "\n  ");
+                write!(self.writer, "\n  {object}")?;
             } else {
                 write!(self.writer, "{object}")?;
             }
@@ -108,19 +111,28 @@ impl<'w> Output<'w> {
     pub(crate) fn table(
         &mut self,
         columns: &[&str],
-        rows: Vec<Vec<String>>,
+        rows: impl IntoIterator<Item = Result<Vec<String>, Error>>,
     ) -> Result<(), Failure> {
-        let mut builder = Builder::with_capacity(rows.len() + 1, columns.len());
-        builder.push_record(columns.iter().copied());
-        for row in rows {
-            builder.push_record(row);
+        let mut rows = rows.into_iter();
+        let mut head = 0;
+        loop {
+            let page = rows.by_ref().take(PAGE).collect::<Result<Vec<_>, _>>()?;
+            let full = page.len() == PAGE;
+            let mut builder = Builder::with_capacity(page.len() + 1, columns.len());
+            builder.push_record(columns.iter().copied());
+            for row in page {
+                builder.push_record(row);
+            }
+            let mut table = builder.build();
+            table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
+            for line in table.to_string().lines().skip(head) {
+                writeln!(self.writer, "{}", line.trim_end())?;
+            }
+            if !full {
+                return Ok(());
+            }
+            head = 1;
         }
-        let mut table = builder.build();
-        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-        for line in table.to_string().lines() {
-            writeln!(self.writer, "{}", line.trim_end())?;
-        }
-        Ok(())
     }
 
     /// Write one line of text.
@@ -216,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn a_long_table_has_its_heads_once() {
+        for length in [PAGE - 1, PAGE, PAGE + 1] {
+            let rows = (0..length).map(|_| Pair("a", Some(1))).collect();
+            let table = capture::list::<Pair>(rows, false);
+            let mut lines = table.lines();
+            assert_eq!(lines.next(), Some("NAME  NUMBER"));
+            assert_eq!(lines.filter(|line| *line == "a     1").count(), length);
+            assert_eq!(table.lines().count(), length + 1);
+        }
+    }
+
+    #[test]
     fn json_leaves_out_what_has_no_value() {
         let rows = vec![Pair("a", Some(1)), Pair("b", None)];
         assert_eq!(
@@ -234,7 +258,8 @@ mod tests {
             value,
             serde_json::json!([{"name": "a"}, {"name": "b", "number": 2}])
         );
-        assert!(bytes.ends_with(b"\n]\n"));
+        // It looks as if it had been written as a whole.
+        assert_eq!(bytes, format!("{value:#}\n").as_bytes());
     }
 
     #[test]

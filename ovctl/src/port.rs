@@ -13,7 +13,7 @@ use ovnet_uapi::{Client, Device, Error, Mac, NetnsIds, Port, PortSet, Vni};
 use crate::failure::{Failure, Hint};
 use crate::netns::{self, ifindex, Names, Netns, OpenNetns};
 use crate::output::{cell, put, put_text, Object, Output, Row};
-use crate::{mapping, net, prefix};
+use crate::{host, mapping, net, prefix};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -98,7 +98,7 @@ impl Command {
                 let device = device(netns.as_ref(), &name)?;
                 client
                     .port_del(device)
-                    .map_err(Failure::with_hints([not_listed()]))
+                    .map_err(Failure::with_hints([no_such_device(), not_listed()]))
             }
             Command::Show {
                 device: Some(name),
@@ -108,7 +108,7 @@ impl Command {
                 let device = device(netns.as_ref(), &name)?;
                 let port = client
                     .port_get(device)
-                    .map_err(Failure::with_hints([not_listed()]))?;
+                    .map_err(Failure::with_hints([no_such_device(), not_listed()]))?;
                 let line = Line::new(port, &mut Names::new());
                 output.list([line])
             }
@@ -137,7 +137,10 @@ impl Set {
             gen: self.gen,
         };
         client.port_set(&port).map_err(Failure::with_hints([
+            no_such_device(),
+            host::without_locator(),
             net::unknown(self.vni),
+            taken(),
             mapping::stale(self.vni, self.address),
             mapping::same_gen(),
         ]))
@@ -145,8 +148,19 @@ impl Set {
 }
 
 fn not_listed() -> Hint {
-    let hint = "`ovctl port show` lists the ports of this host";
-    (Errno::ENOENT, hint.to_owned())
+    let text = "`ovctl port show` lists the ports of this host";
+    Hint::of(Errno::ENOENT, text)
+}
+
+fn taken() -> Hint {
+    let text = "`ovctl port show` tells which port has the address; `ovctl port del` frees it";
+    Hint::of(Errno::EADDRINUSE, text)
+}
+
+/// What to do about a device that is there but is no port of this host.
+fn no_such_device() -> Hint {
+    let text = "a port is made from the host's namespace: `ip link add NAME netns NS type ovnet`";
+    Hint::of(Errno::ENODEV, text).at("ifindex")
 }
 
 fn list(

@@ -34,11 +34,11 @@ fn write(stats: &Stats, all: bool, output: &mut Output<'_>) -> Result<(), Failur
         put(&mut object, "drop", Some(drops));
         return Ok(output.object(object)?);
     }
-    let rows = counters(stats).map(|(name, value)| vec![name.to_owned(), value.to_string()]);
-    output.table(&["COUNTER", "VALUE"], rows.into())?;
+    let rows = counters(stats).map(|(name, value)| Ok(vec![name.to_owned(), value.to_string()]));
+    output.table(&["COUNTER", "VALUE"], rows)?;
     if !drops.is_empty() {
         output.line("")?;
-        let rows = drops.into_iter().map(drop_cells).collect();
+        let rows = drops.into_iter().map(|drop| Ok(drop_cells(drop)));
         output.table(&["DROP", "PACKETS", "MEANING"], rows)?;
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! guest can no longer be trusted.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Ending};
@@ -52,6 +52,8 @@ impl Bad {
 pub struct Suite<'a> {
     environment: &'a Environment,
     payload: &'a Payload,
+    /// Whether to show what cases write as they write it.
+    verbose: bool,
     group: Option<Group>,
     /// Programs the present group has run.
     programs: u32,
@@ -59,10 +61,11 @@ pub struct Suite<'a> {
 
 impl<'a> Suite<'a> {
     /// A suite without a guest yet.
-    pub fn new(environment: &'a Environment, payload: &'a Payload) -> Suite<'a> {
+    pub fn new(environment: &'a Environment, payload: &'a Payload, verbose: bool) -> Suite<'a> {
         Suite {
             environment,
             payload,
+            verbose,
             group: None,
             programs: 0,
         }
@@ -127,7 +130,7 @@ impl<'a> Suite<'a> {
             group.send(guest, &Message::Run(program))?;
         }
 
-        let mut watch = Watch::new(case, self.programs);
+        let mut watch = Watch::new(case, self.programs, self.verbose);
         watch.until_done(group)?;
         for (guest, output) in watch.output.iter().enumerate() {
             let name = format!("{}.{}.log", case.name, guest + 1);
@@ -172,6 +175,7 @@ impl<'a> Suite<'a> {
 struct Watch<'a> {
     case: &'a Case,
     program: u32,
+    verbose: bool,
     output: Vec<Vec<u8>>,
     status: Vec<Option<i32>>,
     log_complete: Vec<bool>,
@@ -184,10 +188,11 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(case: &'a Case, program: u32) -> Watch<'a> {
+    fn new(case: &'a Case, program: u32, verbose: bool) -> Watch<'a> {
         Watch {
             case,
             program,
+            verbose,
             output: vec![Vec::new(); case.guests],
             status: vec![None; case.guests],
             log_complete: vec![false; case.guests],
@@ -198,8 +203,9 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Status and end of log come over different channels, in any order.
     fn until_done(&mut self, group: &mut Group) -> io::Result<()> {
-        while !self.log_complete.iter().all(|complete| *complete) {
+        while (0..self.case.guests).any(|guest| !self.is_done(guest)) {
             match group.next(self.deadline) {
                 Some((guest, event)) => self.take(guest, event, group)?,
                 None if self.aborted => {
@@ -218,16 +224,22 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    fn is_done(&self, guest: usize) -> bool {
+        self.status[guest].is_some() && self.log_complete[guest]
+    }
+
     fn hanging(&self) -> usize {
-        self.log_complete
-            .iter()
-            .position(|complete| !complete)
+        (0..self.case.guests)
+            .find(|guest| !self.is_done(*guest))
             .unwrap_or(0)
     }
 
     fn take(&mut self, guest: usize, event: Event, group: &mut Group) -> io::Result<()> {
         match event {
             Event::Control(Message::Stdout(bytes) | Message::Stderr(bytes)) => {
+                if self.verbose {
+                    io::stdout().write_all(&bytes)?;
+                }
                 self.output[guest].extend(bytes);
             }
             Event::Control(Message::Barrier(name)) => {

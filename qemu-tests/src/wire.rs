@@ -84,3 +84,38 @@ fn forward(socket: &UnixDatagram, others: &[PathBuf], ended: &AtomicBool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_reaches_every_guest_but_its_sender() {
+        let directory = Path::new("/tmp").join(format!("ovnet-wire-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let wire = Wire::new(&directory, 3).unwrap();
+        let guests: Vec<UnixDatagram> = (0..3)
+            .map(|guest| {
+                let socket = UnixDatagram::bind(wire.socket("guest", guest)).unwrap();
+                socket
+                    .set_read_timeout(Some(Duration::from_secs(5)))
+                    .unwrap();
+                socket
+            })
+            .collect();
+        guests[1]
+            .send_to(b"frame", wire.socket("switch", 1))
+            .unwrap();
+        let mut buffer = [0; 16];
+        for guest in [0, 2] {
+            let length = guests[guest].recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"frame");
+        }
+        guests[1].set_nonblocking(true).unwrap();
+        assert!(guests[1].recv(&mut buffer).is_err());
+        drop(wire);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

@@ -30,7 +30,8 @@ pub const GROWTH: usize = IPV6_LEN - IPV4_LEN;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
+/// The next header of ICMPv6.
+pub const ICMPV6: u8 = 58;
 
 const LABEL_TTL_SHIFT: u32 = 12;
 const LABEL_DF: u32 = 1 << 11;

@@ -40,14 +40,16 @@ impl Client {
         Ok(Client { connection, family })
     }
 
-    /// Give this host its locator. The kernel refuses while it has ports under another.
+    /// Give this host its locator. The kernel refuses to change it while the host
+    /// has ports or mappings.
     pub fn host_set(&mut self, locator: Locator) -> Result<(), Error> {
         self.call(Command::HostSet, host_key(Some(locator))?)
     }
 
-    /// Take this host's locator away, if it is this one. The kernel refuses while it has ports.
-    pub fn host_del(&mut self, locator: Option<Locator>) -> Result<(), Error> {
-        self.call(Command::HostDel, host_key(locator)?)
+    /// Take this host's locator away, which must be this one. The kernel refuses while the host
+    /// has ports or mappings.
+    pub fn host_del(&mut self, locator: Locator) -> Result<(), Error> {
+        self.call(Command::HostDel, host_key(Some(locator))?)
     }
 
     /// The host with this locator, or this one.

@@ -25,7 +25,7 @@ pub struct Refusal {
 pub enum Kind {
     /// The object, or one it needs, does not exist.
     NotFound,
-    /// The object exists with other contents.
+    /// The object exists with other contents, or another has what it asks for.
     Exists,
     /// The generation is older than the known one.
     Stale,
@@ -47,7 +47,7 @@ impl Refusal {
     pub fn kind(&self) -> Kind {
         match self.errno {
             Errno::ENOENT | Errno::ENODEV | Errno::ESRCH => Kind::NotFound,
-            Errno::EEXIST => Kind::Exists,
+            Errno::EEXIST | Errno::EADDRINUSE => Kind::Exists,
             Errno::ESTALE => Kind::Stale,
             Errno::EPERM | Errno::EACCES => Kind::Permission,
             Errno::EBUSY => Kind::Busy,
@@ -59,19 +59,18 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
-    /// The kernel's text, or the errno's; the attribute it is about; the errno's name.
+    /// The kernel's text, or the errno's; the errno's name; the attribute it is about.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.message {
             Some(message) => f.write_str(message)?,
             None => f.write_str(self.errno.desc())?,
         }
-        if let Some(attribute) = self.attribute {
-            write!(f, ": {attribute}")?;
+        write!(f, " ({:?})", self.errno)?;
+        match (self.attribute, self.missing) {
+            (Some(attribute), _) => write!(f, ", attribute {attribute}"),
+            (None, Some(missing)) => write!(f, ", missing attribute {missing}"),
+            (None, None) => Ok(()),
         }
-        if let Some(missing) = self.missing {
-            write!(f, ": {missing} is missing")?;
-        }
-        write!(f, " ({:?})", self.errno)
     }
 }
 
@@ -137,7 +136,13 @@ mod tests {
         it.attribute = Some("gen");
         assert_eq!(
             it.to_string(),
-            "generation 3 is older than the known 5: gen (ESTALE)"
+            "generation 3 is older than the known 5 (ESTALE), attribute gen"
+        );
+        it = refusal(Errno::EINVAL);
+        it.missing = Some("vni");
+        assert_eq!(
+            it.to_string(),
+            "Invalid argument (EINVAL), missing attribute vni"
         );
     }
 
@@ -147,12 +152,13 @@ mod tests {
             (Errno::ENOENT, Kind::NotFound),
             (Errno::ENODEV, Kind::NotFound),
             (Errno::EEXIST, Kind::Exists),
+            (Errno::EADDRINUSE, Kind::Exists),
             (Errno::ESTALE, Kind::Stale),
             (Errno::EPERM, Kind::Permission),
             (Errno::EBUSY, Kind::Busy),
             (Errno::EINVAL, Kind::Invalid),
             (Errno::EOPNOTSUPP, Kind::Unsupported),
-            (Errno::ENOMEM, Kind::Other),
+            (Errno::ENOSPC, Kind::Other),
         ] {
             assert_eq!(refusal(errno).kind(), kind, "{errno:?}");
         }

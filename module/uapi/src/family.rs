@@ -38,7 +38,10 @@ impl Family {
         let answer = connection
             .transact(u16::from(GenlId::Ctrl), request, |_| None)
             .map_err(|error| match error {
-                Error::Refused(refusal) if refusal.kind() == Kind::NotFound => {
+                Error::Refused(mut refusal) if refusal.kind() == Kind::NotFound => {
+                    // The controller says no more than ENOENT.
+                    let text = || format!("the kernel has no netlink family {FAMILY_NAME}");
+                    refusal.message.get_or_insert_with(text);
                     Error::ModuleMissing(refusal)
                 }
                 other => other,

@@ -2,9 +2,10 @@
 
 //! Boots guests and runs cases, a script or a shell in them.
 
+use std::env;
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -111,7 +112,8 @@ fn run_cases(
     let accelerator = if environment.kvm { "KVM" } else { "TCG" };
     println!("kernel {}, {accelerator}", environment.kernel_version);
     let payload = Payload::build(environment, &scratch.path, None)?;
-    let mut suite = Suite::new(environment, &payload);
+    let verbose = env::var("V").is_ok_and(|value| value == "1");
+    let mut suite = Suite::new(environment, &payload, verbose);
     let mut outcomes = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         print!(
@@ -153,8 +155,8 @@ fn exec(
     // Without a "#!" line bash itself takes the file for a script.
     let program = ["bash", "-c", "chmod +x /ovnet/run && /ovnet/run"];
     group.send(0, &Message::Run(program.map(str::to_owned).to_vec()))?;
-    let mut status = None;
-    loop {
+    let (mut status, mut log_complete) = (None, false);
+    while status.is_none() || !log_complete {
         match group.next(deadline) {
             Some((_, Event::Control(Message::Stdout(bytes)))) => {
                 io::stdout().write_all(&bytes)?;
@@ -162,7 +164,7 @@ fn exec(
             }
             Some((_, Event::Control(Message::Stderr(bytes)))) => io::stderr().write_all(&bytes)?,
             Some((_, Event::Control(Message::Exit(code)))) => status = Some(code),
-            Some((_, Event::Console(News::EndOfProgram(_)))) => break,
+            Some((_, Event::Console(News::EndOfProgram(_)))) => log_complete = true,
             Some((_, Event::Console(News::Closed))) => break,
             Some(_) => {}
             None => {
@@ -186,6 +188,11 @@ fn exec(
 
 /// Puts the guest's console on this terminal.
 fn shell(environment: &Environment, payload: &Payload) -> Result<u8, Box<dyn Error>> {
+    if !io::stdin().is_terminal() {
+        return Err(
+            "a shell needs a terminal; give a file to run instead (make vm RUN=FILE)".into(),
+        );
+    }
     let size = Command::new("stty")
         .arg("size")
         .stdin(Stdio::inherit())
@@ -217,8 +224,24 @@ struct Scratch {
 }
 
 impl Scratch {
+    const PREFIX: &'static str = "ovnet-vm-";
+
+    /// Makes the directory, and removes those of runs that were killed.
     fn new() -> io::Result<Scratch> {
-        let path = Path::new("/tmp").join(format!("ovnet-vm-{}", std::process::id()));
+        for entry in fs::read_dir("/tmp")? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if let Some(process) = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(Self::PREFIX))
+            {
+                if !Path::new("/proc").join(process).exists() {
+                    // It may be another user's, whose run will remove it.
+                    let _ = fs::remove_dir_all(entry.path());
+                }
+            }
+        }
+        let path = Path::new("/tmp").join(format!("{}{}", Self::PREFIX, std::process::id()));
         fs::create_dir(&path)?;
         Ok(Scratch { path })
     }
@@ -226,7 +249,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nothing to do about a directory that cannot be removed.
+        // The next run tries again.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

@@ -3,6 +3,13 @@
 //! The cases that are written in Rust, because they need bytes and clocks
 //! under control rather than commands in a row.
 
+mod arp;
+mod arrival_check;
+mod capture;
+mod destination_check;
+mod dumps;
+mod exact_bytes;
+mod source_check;
 mod wire_stream;
 
 /// Why a case failed, in words.
@@ -25,7 +32,17 @@ pub struct Case {
 }
 
 /// Every Rust case.
-pub const ALL: &[Case] = &[wire_stream::CASE];
+pub const ALL: &[Case] = &[
+    arp::CASE,
+    arrival_check::CASE,
+    capture::CASE,
+    destination_check::CASE,
+    destination_check::LIMIT,
+    dumps::CASE,
+    exact_bytes::CASE,
+    source_check::CASE,
+    wire_stream::CASE,
+];
 
 /// The number of the guest this runs in, from 1.
 pub fn guest() -> Result<usize, Failure> {

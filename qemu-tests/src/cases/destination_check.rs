@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ```text
+//!  A 10.0.0.2 ──┬── R ── fabric ── S ── G 10.0.0.3
+//!  B 10.0.0.4 ──┘   sub
+//! ```
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ovnet_uapi::EventKind;
+
+use super::{Case, Failure};
+use crate::frame::{ethernet, Ipv4, Mac, DF, ICMP, IPV4, IPV6, TCP, UDP};
+use crate::overlay::{draw, same, virtual_mac, Host, Wire};
+
+/// A frame goes to the node that owns both its addresses, or nowhere.
+pub const CASE: Case = Case {
+    name: "destination-check",
+    title:
+        "what has no owner, is for many, or cannot be restored is dropped by name and never flooded",
+    rows: &["TX6", "TX7", "OP5"],
+    guests: 1,
+    timeout: 60,
+    run,
+};
+
+/// Misses are reported, but not once per packet.
+pub const LIMIT: Case = Case {
+    name: "event-limit",
+    title: "a flood of packets to nobody gives few events, which count what was withheld",
+    rows: &["OP5"],
+    guests: 1,
+    timeout: 60,
+    run: limit,
+};
+
+const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const G: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
+const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 77);
+
+fn run() -> Result<(), Failure> {
+    draw("hosts R S; port A on R net 7 10.0.0.2; port B on R net 7 10.0.0.4; port G on S net 7 10.0.0.3")?;
+    let a = Wire::open("A", "v0")?;
+    let others = [
+        Wire::open("B", "v0")?,
+        Wire::open("R", "sub")?,
+        Wire::open("G", "v0")?,
+    ];
+    let mut r = Host::open("R")?;
+    addresses(&a, &mut r)?;
+    many(&a, &mut r)?;
+    not_restorable(&a, &mut r)?;
+    malformed(&a, &mut r)?;
+    not_ipv4(&a, &mut r)?;
+    r.no_event()?;
+    draw("ip -6 -n R route del default")?;
+    sends(
+        &a,
+        &mut r,
+        virtual_mac(G),
+        &Ipv4::new(A, G),
+        UDP,
+        "no-route",
+    )?;
+    draw("ovctl -n R port del v0 --netns A")?;
+    same("event", r.event(EventKind::Mapping)?.address, Some(A))?;
+    same("event", r.event(EventKind::Port)?.vni, None)?;
+    sends(
+        &a,
+        &mut r,
+        virtual_mac(G),
+        &Ipv4::new(A, G),
+        UDP,
+        "port-unconfigured",
+    )?;
+    for other in &others {
+        other.silent()?;
+    }
+    a.silent()
+}
+
+/// A sends a packet, which is dropped for this reason alone.
+fn sends(
+    a: &Wire,
+    r: &mut Host,
+    to: Mac,
+    ip: &Ipv4,
+    protocol: u8,
+    reason: &str,
+) -> Result<(), Failure> {
+    a.send(&ethernet(
+        to,
+        virtual_mac(A),
+        IPV4,
+        &ip.packet(protocol, &[0; 24]),
+    ))?;
+    r.counted(&[(&format!("drop:{reason}"), 1)])
+        .map_err(|error| format!("{ip:?} to {to:x?}, protocol {protocol}: {error}").into())
+}
+
+/// The address and the MAC of nobody, or of two different nodes.
+fn addresses(a: &Wire, r: &mut Host) -> Result<(), Failure> {
+    for to in [NOBODY, Ipv4Addr::new(192, 0, 2, 1)] {
+        sends(a, r, virtual_mac(to), &Ipv4::new(A, to), TCP, "no-mapping")?;
+        let event = r.event(EventKind::Miss)?;
+        same("address", event.address, Some(to))?;
+        same("device", event.ifname.as_deref(), Some("v0"))?;
+    }
+    for (mac, to) in [
+        ([2, 0, 0, 0, 0, 9], G),
+        (virtual_mac(NOBODY), G),
+        (virtual_mac(B), G),
+        (virtual_mac(G), B),
+    ] {
+        sends(a, r, mac, &Ipv4::new(A, to), UDP, "destination-mac")?;
+    }
+    Ok(())
+}
+
+fn many(a: &Wire, r: &mut Host) -> Result<(), Failure> {
+    let group = Ipv4Addr::new(224, 0, 0, 251);
+    for (mac, to) in [
+        ([0xff; 6], Ipv4Addr::BROADCAST),
+        ([0xff; 6], G),
+        ([1, 0, 0x5e, 0, 0, 0xfb], group),
+        ([1, 0, 0x5e, 0, 0, 0xfb], G),
+        (virtual_mac(G), group),
+        (virtual_mac(G), Ipv4Addr::BROADCAST),
+    ] {
+        sends(a, r, mac, &Ipv4::new(A, to), UDP, "multicast")?;
+    }
+    Ok(())
+}
+
+/// The fast form cannot say these, so they are not sent in it.
+fn not_restorable(a: &Wire, r: &mut Host) -> Result<(), Failure> {
+    let plain = Ipv4::new(A, G);
+    let fragment = |fragment| Ipv4 {
+        fragment,
+        ..plain.clone()
+    };
+    let options = |options: &[u8]| Ipv4 {
+        options: options.to_vec(),
+        ..plain.clone()
+    };
+    let igmp = 2;
+    for (ip, protocol) in [
+        (options(&[1, 1, 1, 0]), UDP),
+        (options(&[0x94, 4, 0, 0]), igmp),
+        (options(&[1; 40]), TCP),
+        (fragment(0x2000), UDP),
+        (fragment(0x2000 | DF), UDP),
+        (fragment(1), UDP),
+        (fragment(0x1fff), ICMP),
+        (fragment(0x8000), TCP),
+        (plain.clone(), igmp),
+        // Numbers that mean something else behind an IPv6 header.
+        (plain.clone(), 0),
+        (plain.clone(), 4),
+        (plain.clone(), 43),
+        (plain.clone(), 44),
+        (plain.clone(), 58),
+        (plain.clone(), 60),
+        (plain.clone(), 143),
+    ] {
+        sends(a, r, virtual_mac(G), &ip, protocol, "needs-escape")?;
+    }
+    let dead = Ipv4 { ttl: 0, ..plain };
+    sends(a, r, virtual_mac(G), &dead, UDP, "ttl")
+}
+
+fn malformed(a: &Wire, r: &mut Host) -> Result<(), Failure> {
+    let good = Ipv4::new(A, G).packet(UDP, &[0; 24]);
+    let resummed = |at: usize, value: u8| {
+        let mut packet = good.clone();
+        packet[at] = value;
+        packet[10..12].fill(0);
+        let sum = crate::frame::checksum(&packet[..20]);
+        packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        packet
+    };
+    let mut wrong_sum = good.clone();
+    wrong_sum[10] ^= 1;
+    for (what, packet) in [
+        ("a wrong checksum", wrong_sum),
+        ("version 6", resummed(0, 0x65)),
+        ("a header of 16 bytes", resummed(0, 0x44)),
+        ("a header longer than the packet", resummed(0, 0x4f)),
+        ("a total length shorter than the header", resummed(3, 19)),
+        ("a total length longer than the frame", resummed(3, 45)),
+        ("a header cut off", good[..19].to_vec()),
+        ("nothing", Vec::new()),
+    ] {
+        a.send(&ethernet(virtual_mac(G), virtual_mac(A), IPV4, &packet))?;
+        r.counted(&[("drop:malformed", 1)])
+            .map_err(|error| format!("{what}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Other Ethernet types, tags and lengths (IEEE 802.3) among them.
+fn not_ipv4(a: &Wire, r: &mut Host) -> Result<(), Failure> {
+    let packet = Ipv4::new(A, G).packet(UDP, &[0; 24]);
+    let tagged = [&[0, 5, 8, 0], &packet[..]].concat();
+    for (kind, payload) in [
+        (IPV6, &[0x60; 40][..]),
+        (0x8100, &tagged),
+        (0x88a8, &tagged),
+        (0x88cc, &[0; 30]),
+        (0x8847, &packet),
+        (0x8864, &packet),
+        (40, &[0x42; 40]),
+        (0xffff, &[]),
+    ] {
+        a.send(&ethernet(virtual_mac(G), virtual_mac(A), kind, payload))?;
+        r.counted(&[("drop:not-ipv4", 1)])
+            .map_err(|error| format!("type {kind:#x}: {error}"))?;
+    }
+    Ok(())
+}
+
+const FLOOD: u64 = 1000;
+
+fn limit() -> Result<(), Failure> {
+    draw("hosts R; port A on R net 7 10.0.0.2")?;
+    let (a, mut r) = (Wire::open("A", "v0")?, Host::open("R")?);
+    let packet = Ipv4::new(A, NOBODY).packet(UDP, &[0; 24]);
+    let frame = ethernet(virtual_mac(NOBODY), virtual_mac(A), IPV4, &packet);
+    for _ in 0..FLOOD {
+        a.send(&frame)?;
+    }
+    r.counted(&[("drop:no-mapping", FLOOD)])?;
+    // The next one after the limit's second says how many were withheld.
+    std::thread::sleep(Duration::from_millis(1200));
+    a.send(&frame)?;
+    let (mut sent, mut withheld) = (0, 0);
+    while let Some(event) = r.event_within(Duration::from_millis(500))? {
+        same("kind", event.kind, EventKind::Miss)?;
+        same("address", event.address, Some(NOBODY))?;
+        sent += 1;
+        withheld += u64::from(event.suppressed.unwrap_or(0));
+    }
+    same("events and those withheld", sent + withheld, FLOOD + 1)?;
+    // A flood takes a second or two even on a slow machine: 100 each, and one.
+    if !(100..=FLOOD / 2).contains(&sent) {
+        return Err(format!("{sent} events for {FLOOD} packets").into());
+    }
+    r.counted(&[("drop:no-mapping", 1)])
+}
