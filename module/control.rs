@@ -192,10 +192,7 @@ fn remote(host: &Host, locator: Locator) -> Result<Arc<Remote>, Refusal> {
         return Ok(known.clone());
     }
     drop(reader);
-    let new = Arc::new(
-        Remote::new(locator)?,
-        GFP_KERNEL,
-    )?;
+    let new = Arc::new(Remote::new(locator)?, GFP_KERNEL)?;
     host.remotes().set(locator.bits(), new.clone())?;
     Ok(new)
 }
