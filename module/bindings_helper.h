@@ -39,15 +39,13 @@ struct ovnet_node {
 };
 
 /* Socket buffers. */
-unsigned int ovnet_skb_headlen(const struct sk_buff *skb);
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len);
 int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len);
 bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset);
 void ovnet_skb_forget_complete(struct sk_buff *skb);
-unsigned int ovnet_skb_gso_size(const struct sk_buff *skb);
+u64 ovnet_skb_gso(const struct sk_buff *skb);
 unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb);
-unsigned int ovnet_skb_gso_type(const struct sk_buff *skb);
 void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type);
 bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu);
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb);

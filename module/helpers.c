@@ -8,11 +8,6 @@
 
 /* ---- socket buffers ------------------------------------------------------ */
 
-unsigned int ovnet_skb_headlen(const struct sk_buff *skb)
-{
-	return skb_headlen(skb);
-}
-
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_may_pull(skb, len);
@@ -40,19 +35,14 @@ void ovnet_skb_forget_complete(struct sk_buff *skb)
 		skb->ip_summed = CHECKSUM_NONE;
 }
 
-unsigned int ovnet_skb_gso_size(const struct sk_buff *skb)
+u64 ovnet_skb_gso(const struct sk_buff *skb)
 {
-	return skb_shinfo(skb)->gso_size;
+	return (u64)skb_shinfo(skb)->gso_type << 32 | skb_shinfo(skb)->gso_size;
 }
 
 unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb)
 {
 	return skb_is_gso(skb) ? max_t(u16, skb_shinfo(skb)->gso_segs, 1) : 1;
-}
-
-unsigned int ovnet_skb_gso_type(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb)->gso_type;
 }
 
 void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type)

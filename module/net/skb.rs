@@ -66,12 +66,21 @@ impl Skb {
         unsafe { (*self.as_ptr()).data }
     }
 
+    /// Makes sure that the first `len` bytes are linear.
+    #[inline]
+    fn linearize(&mut self, len: u32) -> bool {
+        // SAFETY: By the invariant.
+        unsafe {
+            let linear = (*self.as_ptr()).len.wrapping_sub((*self.as_ptr()).data_len);
+            len <= linear || bindings::ovnet_skb_may_pull(self.as_ptr(), len)
+        }
+    }
+
     /// The first `len` bytes; moves them into the linear part if need be.
     #[inline]
     pub(crate) fn head(&mut self, len: usize) -> Option<&[u8]> {
         let wanted = u32::try_from(len).ok()?;
-        // SAFETY: By the invariant.
-        if !unsafe { bindings::ovnet_skb_may_pull(self.as_ptr(), wanted) } {
+        if !self.linearize(wanted) {
             return None;
         }
         // SAFETY: `len` bytes from `data` are linear now, and `self` is borrowed as long as the slice.
@@ -106,7 +115,8 @@ impl Skb {
             if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
                 return false;
             }
-            bindings::skb_push(skb, len);
+            (*skb).data = (*skb).data.sub(len as usize);
+            (*skb).len = (*skb).len.wrapping_add(len);
         }
         true
     }
@@ -114,11 +124,16 @@ impl Skb {
     /// Moves the packet's start `len` bytes on. False, and nothing done, if it is shorter.
     #[inline]
     pub(crate) fn pull(&mut self, len: u32) -> bool {
-        // SAFETY: By the invariant.
-        unsafe {
-            bindings::ovnet_skb_may_pull(self.as_ptr(), len)
-                && !bindings::skb_pull(self.as_ptr(), len).is_null()
+        if !self.linearize(len) {
+            return false;
         }
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `len` bytes are linear.
+        unsafe {
+            (*skb).data = (*skb).data.add(len as usize);
+            (*skb).len = (*skb).len.wrapping_sub(len);
+        }
+        true
     }
 
     /// Cuts the packet to `len` bytes: removes link-layer padding. False: no memory.
@@ -156,8 +171,15 @@ impl Skb {
     /// Whether it stands for segments that are to be cut later.
     #[inline]
     pub(crate) fn is_segmented(&self) -> bool {
+        self.gso().0 != 0
+    }
+
+    /// Size and kind of the segments it stands for; size 0 if it is one packet.
+    #[inline]
+    fn gso(&self) -> (u32, u32) {
         // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_gso_size(self.as_ptr()) != 0 }
+        let gso = unsafe { bindings::ovnet_skb_gso(self.as_ptr()) };
+        (gso as u32, (gso >> 32) as u32)
     }
 
     /// Hash of the flow where the sender's stack or the device made one from the transport header,
@@ -193,13 +215,7 @@ impl Skb {
         forget: u32,
     ) -> Result<(), UnsupportedOffload> {
         let skb = self.as_ptr();
-        // SAFETY: By the invariant.
-        let (size, kind) = unsafe {
-            (
-                bindings::ovnet_skb_gso_size(skb),
-                bindings::ovnet_skb_gso_type(skb),
-            )
-        };
+        let (size, kind) = self.gso();
         if size == 0 {
             return Ok(());
         }
@@ -222,13 +238,7 @@ impl Skb {
     /// Checks that segments may stay TCP over IPv4, or UDP.
     #[inline]
     pub(crate) fn segments_are_ipv4(&self) -> Result<(), UnsupportedOffload> {
-        // SAFETY: By the invariant.
-        let (size, kind) = unsafe {
-            (
-                bindings::ovnet_skb_gso_size(self.as_ptr()),
-                bindings::ovnet_skb_gso_type(self.as_ptr()),
-            )
-        };
+        let (size, kind) = self.gso();
         let known = bindings::OVNET_GSO_TCPV4 | bindings::OVNET_GSO_UDP_L4;
         let harmless = bindings::OVNET_GSO_TCP_FIXEDID | bindings::OVNET_GSO_NEUTRAL;
         if size == 0 || (kind & known != 0 && kind & !(known | harmless) == 0) {
