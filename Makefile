@@ -13,7 +13,7 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel demo vm generate \
+.PHONY: all env module user check check-user check-kernel fuzz demo vm generate \
 	install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
@@ -37,6 +37,9 @@ check-user: ## the checks and tests of the userspace crates
 check-kernel: ## the checks of the module and its tests in guests; FILTER=X picks cases
 	@scripts/check module kernel
 
+fuzz: ## fuzz the engine for SECONDS (60); what it finds is saved to its corpus
+	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --seconds $(or $(SECONDS),60) --save
+
 demo: module user ## the demonstration, in a guest
 	@$(VM) demo
 
@@ -59,4 +62,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N"

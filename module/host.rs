@@ -8,10 +8,10 @@
 use crate::{
     events::Limits,
     net::{
+        bindings::ovnet_fidelity_OVNET_FIDELITY_EXACT as OVNET_FIDELITY_EXACT,
         device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
         rcu::{self, Rcu},
-        bindings::ovnet_fidelity_OVNET_FIDELITY_EXACT as OVNET_FIDELITY_EXACT,
         route::{Route, RouteCache},
         skb::{jiffies, Skb, HZ},
         table::Table,
@@ -28,7 +28,10 @@ use kernel::{
         Arc, Mutex,
     },
 };
-use ovnet_engine::{fast::{Fidelity, Path}, DropReason, Locator, Mac, SubstratePrefix, Vni};
+use ovnet_engine::{
+    fast::{Fidelity, Path},
+    DropReason, Locator, Mac, SubstratePrefix, Vni,
+};
 
 /// The most mappings a host keeps, tombstones included.
 pub(crate) const MAPPINGS_MAX: u32 = 4 << 20;

@@ -61,6 +61,6 @@ impl Driver for Port {
     }
 
     fn detach(&self, device: &Device, host: &Host, _: &Rtnl) {
-        control::detach(host, self, device);
+        control::port::detach(host, self, device);
     }
 }

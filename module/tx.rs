@@ -255,7 +255,7 @@ fn to_substrate<'a>(
     let path_mtu = remote.mtu(&route);
     let mtu = path_mtu.saturating_sub(growth as u32);
     if !packet.fits(mtu) {
-        if ip.df || packet.segments() > 1 {
+        if ip.df || packet.is_segmented() {
             packet.answer_too_big(mtu);
             return Err(DropReason::TooBig);
         }

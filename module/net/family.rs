@@ -147,29 +147,29 @@ macro_rules! walk {
 }
 
 change! {
-    ovnet_nl_host_set_doit => control::host_set,
-    ovnet_nl_host_del_doit => control::host_del,
-    ovnet_nl_network_set_doit => control::network_set,
-    ovnet_nl_network_del_doit => control::network_del,
-    ovnet_nl_port_set_doit => control::port_set,
-    ovnet_nl_port_del_doit => control::port_del,
-    ovnet_nl_mapping_set_doit => control::mapping_set,
-    ovnet_nl_mapping_del_doit => control::mapping_del,
+    ovnet_nl_host_set_doit => control::host::set,
+    ovnet_nl_host_del_doit => control::host::del,
+    ovnet_nl_network_set_doit => control::network::set,
+    ovnet_nl_network_del_doit => control::network::del,
+    ovnet_nl_port_set_doit => control::port::set,
+    ovnet_nl_port_del_doit => control::port::del,
+    ovnet_nl_mapping_set_doit => control::mapping::set,
+    ovnet_nl_mapping_del_doit => control::mapping::del,
 }
 
 get! {
-    ovnet_nl_host_get_doit => control::host_get,
-    ovnet_nl_network_get_doit => control::network_get,
-    ovnet_nl_port_get_doit => control::port_get,
-    ovnet_nl_mapping_get_doit => control::mapping_get,
-    ovnet_nl_stats_get_doit => control::stats_get,
+    ovnet_nl_host_get_doit => control::host::get,
+    ovnet_nl_network_get_doit => control::network::get,
+    ovnet_nl_port_get_doit => control::port::get,
+    ovnet_nl_mapping_get_doit => control::mapping::get,
+    ovnet_nl_stats_get_doit => control::stats::get,
 }
 
 dump! {
-    ovnet_nl_host_get_dumpit => control::host_dump,
-    ovnet_nl_network_get_dumpit => control::network_dump,
-    ovnet_nl_port_get_dumpit => control::port_dump,
-    ovnet_nl_mapping_get_dumpit => control::mapping_dump,
+    ovnet_nl_host_get_dumpit => control::host::dump,
+    ovnet_nl_network_get_dumpit => control::network::dump,
+    ovnet_nl_port_get_dumpit => control::port::dump,
+    ovnet_nl_mapping_get_dumpit => control::mapping::dump,
 }
 
 walk! {

@@ -153,6 +153,13 @@ impl Skb {
         unsafe { bindings::ovnet_skb_gso_segs(self.as_ptr()) }
     }
 
+    /// Whether it stands for segments that are to be cut later.
+    #[inline]
+    pub(crate) fn is_segmented(&self) -> bool {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_gso_size(self.as_ptr()) != 0 }
+    }
+
     /// Hash of the flow where the sender's stack or the device made one from the transport header,
     /// else 0. Constant per flow.
     #[inline]
@@ -250,7 +257,10 @@ impl Skb {
         /// # Safety
         ///
         /// Called with the closure below and a fragment that is given away.
-        unsafe extern "C" fn call<F: FnMut(Skb)>(closure: *mut c_void, skb: *mut bindings::sk_buff) {
+        unsafe extern "C" fn call<F: FnMut(Skb)>(
+            closure: *mut c_void,
+            skb: *mut bindings::sk_buff,
+        ) {
             // SAFETY: By the contract.
             if let Some(skb) = unsafe { Skb::from_raw(skb) } {
                 // SAFETY: The closure outlives the call to fragment.
