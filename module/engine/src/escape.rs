@@ -84,6 +84,13 @@ pub fn ipv4(outer: &Ipv6, head: &[u8]) -> Result<Ipv4, DropReason> {
     if ip.total_len != outer.payload_len {
         return Err(DropReason::Malformed);
     }
+    check_nodes(outer, &ip)?;
+    Ok(ip)
+}
+
+/// Checks that a packet is between the nodes of the addresses around it, which are those that are looked at.
+#[inline]
+pub(crate) fn check_nodes(outer: &Ipv6, ip: &Ipv4) -> Result<(), DropReason> {
     let (src, dst) = (
         SubstrateAddress::decode(&outer.src),
         SubstrateAddress::decode(&outer.dst),
@@ -91,7 +98,7 @@ pub fn ipv4(outer: &Ipv6, head: &[u8]) -> Result<Ipv4, DropReason> {
     if src.node != ip.src || dst.node != ip.dst {
         return Err(DropReason::EscapeMismatch);
     }
-    Ok(ip)
+    Ok(())
 }
 
 /// The Ethernet header of the frame behind the header `outer`. `head` is what of it can be read.

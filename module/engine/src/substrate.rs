@@ -41,7 +41,8 @@ pub struct Report {
 /// # Errors
 ///
 /// [`DropReason::IcmpUntranslatable`] for messages that a node has no use for,
-/// [`DropReason::IcmpChecksum`], [`DropReason::Malformed`], [`DropReason::NetworkMismatch`], and
+/// [`DropReason::IcmpChecksum`], [`DropReason::Malformed`], [`DropReason::NetworkMismatch`],
+/// [`DropReason::EscapeMismatch`] if the quoted packet is not between the nodes of the addresses around it, and
 /// [`DropReason::IcmpQuote`] if too little is quoted or nothing may be said about it.
 pub fn report(
     packet: &[u8],
@@ -152,6 +153,7 @@ impl<'a> Sent<'a> {
     fn restore(outer: &Ipv6, payload: &'a [u8]) -> Result<Sent<'a>, DropReason> {
         if outer.next_header == escape::IPV4 {
             let ip = Ipv4::quoted(payload).map_err(|_| DropReason::IcmpQuote)?;
+            escape::check_nodes(outer, &ip)?;
             return Ok(Sent {
                 ip,
                 header: None,

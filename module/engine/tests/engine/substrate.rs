@@ -223,6 +223,18 @@ fn errors_that_are_not_about_the_overlay_are_refused() {
             Err(DropReason::NextHeader)
         );
     }
+    // Who is told, and about whom, is looked at in the outer addresses.
+    for (src, dst) in [(B4, B4), (A4, A4), (GATEWAY, B4), (A4, GATEWAY)] {
+        let other = V4 {
+            src,
+            dst,
+            ..sent(UDP, udp(64))
+        };
+        assert_eq!(
+            run(&error(2, 0, 1400, &escaped(&other)).bytes()),
+            Err(DropReason::EscapeMismatch)
+        );
+    }
     let mut damaged = error(1, 0, 0, &quote).bytes();
     damaged[60] ^= 1;
     assert_eq!(run(&damaged), Err(DropReason::IcmpChecksum));
@@ -244,6 +256,10 @@ proptest! {
             quote[24..40].copy_from_slice(&DST);
             if quote.len() > 40 {
                 quote[40] = 0x45;
+            }
+            if quote[6] == 4 && quote.len() >= 60 {
+                quote[52..56].copy_from_slice(&A4.octets());
+                quote[56..60].copy_from_slice(&B4.octets());
             }
         }
         if let Ok((_, told)) = run(&error(kind, 0, word, &quote).bytes()) {
