@@ -48,9 +48,6 @@ fn report<'a>(
     packet: &mut Skb,
     rcu: Rcu<'a>,
 ) -> Result<(&'a DeviceRef<Port>, Skb), DropReason> {
-    if host.limits().icmp.admit().is_none() {
-        return Err(DropReason::SubstrateIcmp);
-    }
     let len = packet.len().min(LONGEST) as usize;
     let message = packet.head(len).ok_or(DropReason::Malformed)?;
     let mut frame = [0; Ethernet::LEN + QUOTED];
@@ -72,6 +69,10 @@ fn report<'a>(
         return Err(DropReason::SubstrateIcmp);
     };
     if host.locator() != Some(report.src.locator) || remote.locator != report.dst.locator {
+        return Err(DropReason::SubstrateIcmp);
+    }
+    // Last, so that a flood of what is refused above leaves room for what counts.
+    if host.limits().icmp.admit().is_none() {
         return Err(DropReason::SubstrateIcmp);
     }
     if let Some(mtu) = report.mtu {

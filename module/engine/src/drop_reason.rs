@@ -50,7 +50,8 @@ pub enum DropReason {
     AddressForm = 18,
     /// A next header that is not of the fast form.
     NextHeader = 19,
-    /// An ICMPv6 message of the substrate to a node's address.
+    /// An ICMPv6 message to a node's address that is about no packet of a node here, or one more
+    /// than the rate limit admits.
     SubstrateIcmp = 20,
     /// The destination node is not on this host.
     NotHere = 21,
@@ -200,7 +201,10 @@ impl DropReason {
             DropReason::NetworkMismatch => "Source and destination are of different networks.",
             DropReason::AddressForm => "Reserved or unsupported slot, U or G bits in an address.",
             DropReason::NextHeader => "A next header that is not of the fast form.",
-            DropReason::SubstrateIcmp => "An ICMPv6 message of the substrate to a node's address.",
+            DropReason::SubstrateIcmp => {
+                "An ICMPv6 message to a node's address that is about no packet of a node here, or \
+                 one more than the rate limit admits."
+            }
             DropReason::NotHere => "The destination node is not on this host.",
             DropReason::UnknownSource => "No mapping of the source node is known.",
             DropReason::ForgedSource => "The source locator is not where the source node is.",

@@ -32,8 +32,8 @@ enum ovnet_mapping_state {
  *   between hosts.
  * @OVNET_FIDELITY_SEMANTIC: All that means something arrives. The
  *   identification of a packet that is no fragment does not (RFC 6864).
- * @OVNET_FIDELITY_EXACT: Every byte arrives; packets with an identification
- *   cost 40 bytes instead of 20.
+ * @OVNET_FIDELITY_EXACT: Every byte arrives; packets with an identification,
+ *   or without DF, cost 40 bytes instead of 20.
  */
 enum ovnet_fidelity {
 	OVNET_FIDELITY_SEMANTIC,
@@ -92,8 +92,9 @@ enum ovnet_event_kind {
  * @OVNET_DROP_REASON_ADDRESS_FORM: Reserved or unsupported slot, U or G bits
  *   in an address.
  * @OVNET_DROP_REASON_NEXT_HEADER: A next header that is not of the fast form.
- * @OVNET_DROP_REASON_SUBSTRATE_ICMP: An ICMPv6 message of the substrate to a
- *   node's address.
+ * @OVNET_DROP_REASON_SUBSTRATE_ICMP: An ICMPv6 message to a node's address
+ *   that is about no packet of a node here, or one more than the rate limit
+ *   admits.
  * @OVNET_DROP_REASON_NOT_HERE: The destination node is not on this host.
  * @OVNET_DROP_REASON_UNKNOWN_SOURCE: No mapping of the source node is known.
  * @OVNET_DROP_REASON_FORGED_SOURCE: The source locator is not where the source

@@ -370,7 +370,8 @@ pub enum Fidelity {
     /// All that means something arrives. The identification of a packet that is no fragment does
     /// not (RFC 6864).
     Semantic = 0,
-    /// Every byte arrives; packets with an identification cost 40 bytes instead of 20.
+    /// Every byte arrives; packets with an identification, or without DF, cost 40 bytes instead of
+    /// 20.
     Exact = 1,
 }
 
