@@ -106,12 +106,14 @@ impl Console {
         self.lock().complaint.take()
     }
 
-    /// Whether the guest died of the one early Oops that a multi-threaded TCG
-    /// now and then causes by itself while the kernel patches its own code.
-    pub fn shows_early_int3(&self) -> bool {
+    /// Whether the guest died of what a multi-threaded TCG now and then causes
+    /// by itself while the kernel patches its own code: one early Oops, or an
+    /// end without a word where the console did not work yet. Nothing of ours
+    /// has run before the first process.
+    pub fn died_early(&self) -> bool {
         let state = self.lock();
         let has = |text: &str| state.lines.iter().any(|line| line.contains(text));
-        has("Oops: int3") && !has(FIRST_PROCESS)
+        (has("Oops: int3") || state.complaint.is_none()) && !has(FIRST_PROCESS)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -189,11 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn an_int3_oops_counts_as_early_only_before_the_first_process() {
+    fn only_an_int3_oops_or_silence_before_the_first_process_is_an_early_death() {
         let oops = "[0.5] Oops: int3: 0000 [#1] SMP\n";
         let started = "[1.0] ovnet-test: first process\n";
-        assert!(watch(oops).0.shows_early_int3());
-        assert!(!watch(&format!("{started}{oops}")).0.shows_early_int3());
-        assert!(!watch("[0.5] Oops: general\n").0.shows_early_int3());
+        assert!(watch(oops).0.died_early());
+        assert!(!watch(&format!("{started}{oops}")).0.died_early());
+        assert!(!watch("[0.5] Oops: general\n").0.died_early());
+        assert!(watch("[0.0] Linux version 7.3.4\n").0.died_early());
+        assert!(!watch(started).0.died_early());
     }
 }

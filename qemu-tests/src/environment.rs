@@ -60,6 +60,15 @@ impl Environment {
         })
     }
 
+    /// How much longer than usual its kernel takes: one that checks itself is slow.
+    pub fn patience(&self) -> u32 {
+        if self.kernel_version.contains("-debug-") {
+            15
+        } else {
+            1
+        }
+    }
+
     /// Where logs and reports go.
     pub fn logs(&self) -> PathBuf {
         self.checkout.join("out/qemu")

@@ -59,8 +59,8 @@ impl Group {
             let mut group = Group::start(environment, payload, guests)?;
             match group.wait_until_ready() {
                 Ok(()) => return Ok(group),
-                Err(_) if attempt < ATTEMPTS && group.had_early_int3() => {
-                    eprintln!("note: boot {attempt} hit the early int3 Oops of TCG; booting again");
+                Err(_) if attempt < ATTEMPTS && group.died_early() => {
+                    eprintln!("note: boot {attempt} ended before its first process; booting again");
                     attempt += 1;
                 }
                 Err(error) => return Err(error),
@@ -128,10 +128,10 @@ impl Group {
         io::Error::other(format!("guest {} {what}:\n{}", guest + 1, lines.join("\n")))
     }
 
-    fn had_early_int3(&self) -> bool {
+    fn died_early(&self) -> bool {
         self.machines
             .iter()
-            .any(|machine| machine.console.shows_early_int3())
+            .any(|machine| machine.console.died_early())
     }
 
     /// The next event of any guest (counted from 0), or `None` at the deadline.

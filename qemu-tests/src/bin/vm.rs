@@ -77,6 +77,9 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
         What::Run { filter, list } => {
             let mut cases = Case::all(&environment.checkout.join("qemu-tests/cases"))?;
             cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
+            for case in &mut cases {
+                case.timeout *= environment.patience();
+            }
             if *list {
                 for case in &cases {
                     println!("{}: {}", case.name, case.title);
