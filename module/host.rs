@@ -68,20 +68,33 @@ impl Remote {
     /// The largest packet that the path takes, as far as is known.
     #[inline]
     pub(crate) fn mtu(&self, route: &Route) -> u32 {
+        match self.path_mtu() {
+            Some(known) => route.mtu().min(known),
+            None => route.mtu(),
+        }
+    }
+
+    /// What is known of the path and believed still.
+    #[inline]
+    fn path_mtu(&self) -> Option<u32> {
         let known = self.path_mtu.load(Relaxed);
         if known == 0 {
-            return route.mtu();
+            return None;
         }
         let expired = jiffies().wrapping_sub((known >> 32) as u32) < 1 << 31;
         if expired {
             self.path_mtu.store(0, Relaxed);
-            return route.mtu();
+            return None;
         }
-        route.mtu().min(known as u32)
+        Some(known as u32)
     }
 
-    /// A router says that the path takes no more than this.
+    /// A router says that the path takes no more than this. That it takes more than is known is no
+    /// router's to say (RFC 8201 §4), and would be a forger's.
     pub(crate) fn learn_mtu(&self, mtu: u32) {
+        if self.path_mtu().is_some_and(|known| known <= mtu) {
+            return;
+        }
         let until = jiffies().wrapping_add(PATH_MTU_LIFE.wrapping_mul(HZ));
         self.path_mtu
             .store(u64::from(until) << 32 | u64::from(mtu), Relaxed);

@@ -15,6 +15,7 @@ use crate::{
 };
 use core::net::Ipv4Addr;
 use ovnet_engine::{
+    fast,
     header::{Ethernet, ETHERTYPE_IPV4},
     substrate, DropReason,
 };
@@ -59,6 +60,7 @@ fn report<'a>(
     let report = substrate::report(message, None, id, error)?;
 
     // Anybody can write an error: it must be about what a node of this host may have sent.
+    fast::check_arrival(&report.src, &report.dst)?;
     let vni = report.src.network().ok_or(DropReason::SubstrateIcmp)?;
     let node = host.mapping(vni, report.src.node, rcu);
     let peer = host.mapping(vni, report.dst.node, rcu);

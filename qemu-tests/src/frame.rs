@@ -18,13 +18,21 @@ pub const IPV6: u16 = 0x86dd;
 
 /// The protocol numbers cases use.
 pub const ICMP: u8 = 1;
+/// An IPv4 packet behind another header: the escape form.
+pub const IPIP: u8 = 4;
 /// TCP.
 pub const TCP: u8 = 6;
 /// UDP.
 pub const UDP: u8 = 17;
+/// ICMPv6.
+pub const ICMPV6: u8 = 58;
 
-/// Don't Fragment, in the fragment field of IPv4.
+/// The flag nobody may set, in the fragment field of IPv4.
+pub const RESERVED: u16 = 0x8000;
+/// Don't Fragment.
 pub const DF: u16 = 0x4000;
+/// More Fragments.
+pub const MF: u16 = 0x2000;
 
 /// A frame.
 pub fn ethernet(dst: Mac, src: Mac, kind: u16, payload: &[u8]) -> Vec<u8> {
@@ -183,6 +191,16 @@ impl Ends {
         self.udp(from, to, &filler.to_be_bytes())
     }
 
+    /// An ICMPv6 error (RFC 4443 §3): kind, code, the word behind the checksum, and what it is about.
+    pub fn icmpv6(&self, kind: u8, code: u8, word: u32, quote: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![kind, code, 0, 0];
+        bytes.extend(word.to_be_bytes());
+        bytes.extend(quote);
+        let sum = self.sum(ICMPV6, &bytes);
+        bytes[2..4].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    }
+
     fn sum(&self, protocol: u8, l4: &[u8]) -> u16 {
         let mut bytes = match self {
             Ends::V4(src, dst) => [src.octets(), dst.octets()].concat(),
@@ -198,9 +216,13 @@ impl Ends {
 
 /// An ICMP echo request.
 pub fn echo(id: u16, sequence: u16, data: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![8, 0, 0, 0];
-    bytes.extend(id.to_be_bytes());
-    bytes.extend(sequence.to_be_bytes());
+    icmp(8, 0, u32::from(id) << 16 | u32::from(sequence), data)
+}
+
+/// An ICMP message (RFC 792): kind, code, the word behind the checksum, and the rest.
+pub fn icmp(kind: u8, code: u8, word: u32, data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, code, 0, 0];
+    bytes.extend(word.to_be_bytes());
     bytes.extend(data);
     let sum = checksum(&bytes);
     bytes[2..4].copy_from_slice(&sum.to_be_bytes());

@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 use ovnet_uapi::EventKind;
 
 use super::{Case, Failure};
-use crate::frame::{echo, ethernet, Ipv4, Ipv6, ICMP, IPV4, IPV6, UDP};
+use crate::frame::{echo, ethernet, Ipv4, Ipv6, ICMP, ICMPV6, IPV4, IPV6, UDP};
 use crate::overlay::{draw, host_mac, same, substrate, virtual_mac, Host, Wire, FABRIC_MAC};
 
 /// Nothing but the packets of known nodes from where they are is delivered.
@@ -227,7 +227,7 @@ fn wrong_destination(stage: &mut Stage) -> Result<(), Failure> {
     stage.r.no_event()
 }
 
-/// Addresses and next headers that are not of the fast form.
+/// Addresses and next headers of no form of the overlay.
 fn wrong_form(stage: &mut Stage) -> Result<(), Failure> {
     for form in [SLOT_1, 63 << 2, U, GROUP, U | GROUP, 0xff] {
         let to = Ipv6 {
@@ -245,16 +245,15 @@ fn wrong_form(stage: &mut Stage) -> Result<(), Failure> {
     }
     let ip = genuine();
     // Hop-by-hop, routing, fragment, no next header, destination options,
-    // mobility, HIP, shim6, and the two forms of encapsulation; the extension
-    // header is eight bytes that are padding and say UDP follows.
+    // mobility, HIP, shim6, Ethernet and IGMP; the extension header is eight
+    // bytes that are padding and say UDP follows.
     let extension = [UDP, 0, 1, 4, 0, 0, 0, 0, 0, 1, 0, 2, 0, 8, 0, 0];
-    for next_header in [0, 43, 44, 60, 135, 139, 140, 4, 143, 2] {
+    for next_header in [0, 43, 44, 60, 135, 139, 140, 143, 2] {
         let what = format!("next header {next_header}");
         stage.dropped(&what, &ip, next_header, &extension, "next-header")?;
     }
-    // ICMPv6 is the substrate's own word, whoever says it: another host, the
-    // fabric, a router with an address of any form.
-    let too_big = [2, 0, 0, 0, 0, 0, 5, 0];
+    // ICMPv6 is the substrate's own word, whoever says it, and never passed on
+    // as it is; see the case substrate-errors for what becomes of it.
     for src in [
         ip.src,
         "fd00:a:1:2::1".parse()?,
@@ -263,7 +262,8 @@ fn wrong_form(stage: &mut Stage) -> Result<(), Failure> {
     ] {
         let what = format!("ICMPv6 from {src}");
         let ip = Ipv6 { src, ..ip };
-        stage.dropped(&what, &ip, 58, &too_big, "substrate-icmp")?;
+        let request = ip.ends().icmpv6(128, 0, 1, &genuine().packet(UDP, &[0; 8]));
+        stage.dropped(&what, &ip, ICMPV6, &request, "icmp-untranslatable")?;
     }
     stage.r.no_event()
 }

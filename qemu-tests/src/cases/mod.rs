@@ -8,8 +8,11 @@ mod arrival_check;
 mod capture;
 mod destination_check;
 mod dumps;
+mod escape;
 mod exact_bytes;
+mod round_trip;
 mod source_check;
+mod substrate_errors;
 mod wire_stream;
 
 /// Why a case failed, in words.
@@ -39,8 +42,11 @@ pub const ALL: &[Case] = &[
     destination_check::CASE,
     destination_check::LIMIT,
     dumps::CASE,
+    escape::CASE,
     exact_bytes::CASE,
+    round_trip::CASE,
     source_check::CASE,
+    substrate_errors::CASE,
     wire_stream::CASE,
 ];
 
