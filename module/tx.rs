@@ -259,6 +259,10 @@ fn to_substrate<'a>(
             packet.answer_too_big(mtu);
             return Err(DropReason::TooBig);
         }
+        // The kernel rewrites the options of what it cuts, which a capture may share.
+        packet
+            .head_mut(ip.header_len.into())
+            .ok_or(DropReason::NoMemory)?;
         // Fragments always escape.
         let mtu = path_mtu.saturating_sub(escape::GROWTH as u32);
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);

@@ -34,6 +34,7 @@ const MTU: usize = 1460;
 /// The sockets and the hosts of the case.
 struct Stage {
     a: Wire,
+    tap: Wire,
     sub: Wire,
     fabric: Wire,
     far_sub: Wire,
@@ -50,6 +51,7 @@ fn run() -> Result<(), Failure> {
     )?;
     let mut stage = Stage {
         a: Wire::open("A", "v0")?,
+        tap: Wire::open("A", "v0")?,
         sub: Wire::open("R", "sub")?,
         fabric: Wire::open("fabric", "R")?,
         far_sub: Wire::open("S", "sub")?,
@@ -91,9 +93,12 @@ fn genuine() -> Ipv6 {
 }
 
 impl Stage {
+    /// A sends a packet. A capture there has a clone of it, which nothing that
+    /// becomes of the packet may change.
     fn send(&self, packet: &[u8]) -> Result<(), Failure> {
-        self.a
-            .send(&ethernet(virtual_mac(G), virtual_mac(A), IPV4, packet))
+        let frame = ethernet(virtual_mac(G), virtual_mac(A), IPV4, packet);
+        self.a.send(&frame)?;
+        self.tap.expect(&frame)
     }
 
     /// These packets of A are on the substrate, one after the other, and at G.
@@ -196,7 +201,7 @@ fn fragmented(stage: &mut Stage) -> Result<(), Failure> {
                 let last = (number + 1) * step >= length;
                 let more = if last { fragment & MF } else { MF };
                 let ip = Ipv4 {
-                    fragment: (fragment & 0x1fff) + (number * step / 8) as u16 | more,
+                    fragment: ((fragment & 0x1fff) + (number * step / 8) as u16) | more,
                     options: if number > 0 { later } else { options }.to_vec(),
                     ..whole.clone()
                 };
