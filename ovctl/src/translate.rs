@@ -67,6 +67,10 @@ pub(crate) struct Command {
     #[arg(long, value_name = "V4")]
     rfc6791v4: Vec<Ipv4Addr>,
 
+    /// Append the address of such a router to its errors (RFC 5837)
+    #[arg(long)]
+    name_routers: bool,
+
     /// The address for IPv4 routers without a mapping
     #[arg(long, value_name = "V6")]
     rfc6791v6: Option<Ipv6Addr>,
@@ -87,6 +91,10 @@ pub(crate) struct Command {
     #[arg(long, value_name = "POLICY", default_value = "drop")]
     udp_zero_csum: UdpZero,
 
+    /// Adjust the checksums of DCCP and UDP-Lite as well
+    #[arg(long)]
+    adjust_others: bool,
+
     /// Write traffic class 0 instead of the type of service
     #[arg(long)]
     reset_traffic_class: bool,
@@ -103,8 +111,8 @@ pub(crate) struct Command {
     #[arg(long, value_name = "POLICY", default_value = "drop")]
     unmapped: Unmapped,
 
-    /// Packets between two mapped hosts (RFC 7757 section 4)
-    #[arg(long, value_name = "MODE", default_value = "off")]
+    /// Packets from one mapped host to another by the prefix (RFC 7757 section 4)
+    #[arg(long, value_name = "MODE", default_value = "intrinsic")]
     hairpin: Hairpin,
 
     /// Drop IPv6 packets whose source is within the --pool6
@@ -313,10 +321,12 @@ impl Command {
                 UdpZero::Compute => siit::UdpZero::Compute,
                 UdpZero::Keep => siit::UdpZero::Keep,
             },
+            adjust_others: self.adjust_others,
             errors: self.icmp_errors == IcmpErrors::Send,
             owner: self.unmapped == Unmapped::Report,
             ingress_filter: self.ingress_filter,
             routers4: &self.rfc6791v4,
+            name_routers: self.name_routers,
             router6: self.rfc6791v6.map(|address| address.octets()),
             own4: self.own4,
             own6: self.own6.map(|address| address.octets()),

@@ -132,7 +132,8 @@ pub enum Fidelity {
     /// (RFC 6864 §4.1).
     #[default]
     Semantic,
-    /// Every byte of the packet arrives.
+    /// Every byte of the packet arrives. The one exception is a TCP checksum of 0xFFFF, which no sender
+    /// writes: it arrives as the other zero.
     Exact,
 }
 

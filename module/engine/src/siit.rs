@@ -39,6 +39,7 @@ use crate::DropReason;
 pub use error4::error_to4;
 pub use error6::error_to6;
 pub use fragments::{Fragments, Piece};
+use reply::Refused;
 pub use reply::Reply;
 pub use to4::to4;
 pub use to6::to6;
@@ -104,6 +105,9 @@ pub struct Siit<'a> {
     pub tos: Option<u8>,
     /// UDP without a checksum.
     pub udp_zero: UdpZero,
+    /// Adjust the checksums of DCCP and UDP-Lite too. Off by default: the standard leaves it open, and where
+    /// packets are translated twice both translators must do it or neither.
+    pub adjust_others: bool,
     /// Whether the translator sends ICMP errors of its own.
     pub errors: bool,
     /// Whether it owns the addresses around it, so that one without a mapping is unreachable rather than
@@ -113,6 +117,8 @@ pub struct Siit<'a> {
     pub ingress_filter: bool,
     /// Sources of translated errors from IPv6 routers that have no mapping (RFC 6791).
     pub routers4: &'a [Ipv4Addr],
+    /// Append the address of such a router to its errors (RFC 5837), unless they have objects already.
+    pub name_routers: bool,
     /// Source of translated errors from IPv4 routers that have no mapping.
     pub router6: Option<[u8; 16]>,
     /// The translator's own IPv4 address.
@@ -133,10 +139,12 @@ impl Default for Siit<'_> {
             reset_traffic_class: false,
             tos: None,
             udp_zero: UdpZero::Drop,
+            adjust_others: false,
             errors: true,
             owner: false,
             ingress_filter: false,
             routers4: &[],
+            name_routers: false,
             router6: None,
             own4: None,
             own6: None,
@@ -210,11 +218,23 @@ impl Siit<'_> {
     }
 
     /// Whether packets between these two hosts, both mapped explicitly, turn around here: then the first one
-    /// is known to the other by the prefix alone (RFC 7757 §4.2).
-    fn turns(&self, maps: &impl Maps, one: Ipv4Addr, other: Ipv4Addr) -> bool {
-        self.hairpin != Hairpin::Off
-            && maps.v4_to_v6(one).is_some()
-            && maps.v4_to_v6(other).is_some()
+    /// is known to the other by the prefix alone (RFC 7757 §4.2). In intrinsic mode only packets that are
+    /// on their second half do, which do not count a hop.
+    fn turns(&self, maps: &impl Maps, hop: bool, one: Ipv4Addr, other: Ipv4Addr) -> bool {
+        let mode = match self.hairpin {
+            Hairpin::Off => false,
+            Hairpin::Simple => true,
+            Hairpin::Intrinsic => !hop,
+        };
+        mode && maps.v4_to_v6(one).is_some() && maps.v4_to_v6(other).is_some()
+    }
+
+    /// Whether a packet that was sent to `dst6` and is translated to `dst4` turns around at once: its sender
+    /// knows by the prefix a host that is explicitly mapped.
+    fn turns_at_once(&self, maps: &impl Maps, dst6: &[u8; 16], dst4: Ipv4Addr) -> bool {
+        self.hairpin == Hairpin::Intrinsic
+            && maps.v6_to_v4(dst6).is_none()
+            && maps.v4_to_v6(dst4).is_some()
     }
 }
 

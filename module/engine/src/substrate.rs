@@ -105,13 +105,13 @@ pub fn report(
             out,
         )
         .ok_or(DropReason::Malformed)?;
-    // The sum of the transport was that of the fast form.
-    if let Some(l4) = out
-        .get_mut(..len)
-        .and_then(|out| out.get_mut(IPV4_LEN + 8 + IPV4_LEN..))
-        .filter(|_| sent.delta != 0)
-    {
-        transport::adjust(l4, sent.ip.protocol, sent.delta, L4Checksum::Complete);
+    if let Some(delta) = sent.delta {
+        let l4 = out
+            .get_mut(..len)
+            .and_then(|out| out.get_mut(IPV4_LEN + 8 + IPV4_LEN..))
+            .unwrap_or_default();
+        // The fast form touches TCP and UDP alone.
+        transport::adjust(l4, sent.ip.protocol, false, delta, L4Checksum::Complete);
         seal(out.get_mut(IPV4_LEN..len).unwrap_or_default());
     }
     Ok(Report { src, dst, mtu, len })
@@ -144,8 +144,8 @@ struct Sent<'a> {
     payload: &'a [u8],
     /// Bytes that it grew by on the substrate.
     growth: u32,
-    /// What the sum of the transport grows by from the fast form to IPv4; 0 if it was untouched.
-    delta: u16,
+    /// What the sum of the transport grows by from the fast form to IPv4.
+    delta: Option<u16>,
 }
 
 impl<'a> Sent<'a> {
@@ -157,7 +157,7 @@ impl<'a> Sent<'a> {
                 header: None,
                 payload,
                 growth: escape::GROWTH as u32,
-                delta: 0,
+                delta: None,
             });
         }
         if !fast::carries(outer.next_header) {
@@ -189,7 +189,7 @@ impl<'a> Sent<'a> {
             header: Some(ip.bytes()),
             payload,
             growth: fast::GROWTH as u32,
-            delta: checksum::negate(path.delta()),
+            delta: Some(checksum::negate(path.delta())),
         })
     }
 

@@ -88,10 +88,10 @@ fn transport_sum(packet: &[u8]) -> Option<u16> {
         }
         _ => (&packet[8..40], packet[6], &packet[40..]),
     };
-    let min_len = match protocol {
-        6 => 20,
-        17 => 8,
-        1 | 58 => 8,
+    // The ICMP of the other version has no meaning here.
+    let min_len = match (protocol, packet[0] >> 4) {
+        (6, _) => 20,
+        (17, _) | (1, 4) | (58, 6) => 8,
         _ => return None,
     };
     if l4.len() < min_len || protocol == 17 && l4[6..8] == [0, 0] {

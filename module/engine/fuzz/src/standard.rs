@@ -53,6 +53,7 @@ fn siit(bits: u8) -> Siit<'static> {
         },
         owner: bits & 16 != 0,
         routers4: if bits & 32 != 0 { &ROUTERS } else { &[] },
+        name_routers: bits & 32 != 0,
         own4: Some(Ipv4Addr::new(192, 0, 2, 1)),
         own6: Some([0x20, 1, 0xd, 0xb8, 0, 0xed, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
         hairpin: match bits >> 6 {

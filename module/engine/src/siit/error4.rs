@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 
 use super::extension::Chain;
 use super::icmp::{self, Icmp};
-use super::multipart::Parts;
+use super::multipart::{self, Parts};
 use super::to4;
 use super::to6::translate_query;
 use super::transport::{self, ICMP, ICMPV6};
@@ -76,19 +76,25 @@ pub fn error_to4(
     if is_group4(dst) || is_martian4(dst) {
         return Err(DropReason::NoMapping);
     }
-    let src = siit
-        .v4_of(maps, &ip.src)
-        .filter(|&src| !is_martian4(src))
+    let own = siit.v4_of(maps, &ip.src).filter(|&src| !is_martian4(src));
+    let src = own
         .or_else(|| pick(siit.routers4, &ip.src))
         .or(siit.own4)
         .ok_or(DropReason::UnknownSource)?;
+    let origin = multipart::origin(&ip.src);
+    let parts = match own {
+        None if siit.name_routers && parts.extension.is_empty() => Parts {
+            extension: &origin,
+            ..parts
+        },
+        _ => parts,
+    };
 
     let limit = usize::try_from(siit.mtu4()).unwrap_or(MAX_ERROR4);
     let mut out = Writer::new(out, MAX_ERROR4.min(limit));
     out.push(&[0; QUOTE]).ok_or(DropReason::Malformed)?;
-    let end = parts
-        .quote_end(&out, QUOTE, UNIT)
-        .filter(|_| icmp::has_length4(icmp.kind));
+    // Every ICMPv4 error that an ICMPv6 error becomes can say how long its quote is.
+    let end = parts.quote_end(&out, QUOTE, UNIT);
     inner.write(&mut out, end.unwrap_or(MAX_ERROR4), siit, id, addresses)?;
     if end.is_some() {
         let units = parts
@@ -120,7 +126,7 @@ pub fn error_to4(
         start: 0,
         transport: IPV4_LEN,
         len: u32::from(total_len),
-        hairpin: to4::hairpin(siit, maps, dst),
+        hairpin: siit.turns_at_once(maps, &ip.dst, dst),
     })
 }
 
@@ -197,7 +203,13 @@ impl<'a> Inner<'a> {
             None if self.chain.offset() == 0 => {
                 let delta = transport::delta(src, dst, &self.ip.src, &self.ip.dst);
                 let delta = transport::nonzero(!delta);
-                transport::adjust(l4, self.chain.protocol, delta, L4Checksum::Complete);
+                transport::adjust(
+                    l4,
+                    self.chain.protocol,
+                    siit.adjust_others,
+                    delta,
+                    L4Checksum::Complete,
+                );
             }
             None => {}
         }

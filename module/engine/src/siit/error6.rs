@@ -61,7 +61,7 @@ pub fn error_to6(
     let mut icmp = icmp::error_to6(Icmp { kind, code, word }, inner.ip.total_len, siit)
         .ok_or(DropReason::IcmpUntranslatable)?;
 
-    let turned = siit.turns(maps, inner.ip.dst, inner.ip.src);
+    let turned = siit.turns(maps, hop, inner.ip.dst, inner.ip.src);
     let by_prefix = |turned, address| {
         if turned {
             siit.embed(address)
@@ -196,7 +196,13 @@ impl<'a> Inner<'a> {
             }
             None if self.ip.fragment_offset == 0 => {
                 let delta = transport::delta(self.ip.src, self.ip.dst, &src, &dst);
-                transport::adjust(l4, self.ip.protocol, delta, L4Checksum::Complete);
+                transport::adjust(
+                    l4,
+                    self.ip.protocol,
+                    siit.adjust_others,
+                    delta,
+                    L4Checksum::Complete,
+                );
             }
             None => {}
         }

@@ -36,15 +36,14 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// Walks the headers. `head` starts with the IPv6 header `ip` and may hold less than the packet.
+    /// Walks the headers. `head` starts with the IPv6 header `ip` and may hold less than the packet, or more:
+    /// whether the headers end within the packet is for the caller to see.
     ///
     /// # Errors
     ///
     /// [`DropReason::ExtensionHeaders`] if there are too many or they are too long,
-    /// [`DropReason::Malformed`] if they run past the packet's end or the end of `head`.
+    /// [`DropReason::Malformed`] if they run past the end of `head`.
     pub(super) fn walk(head: &[u8], ip: &Ipv6) -> Result<Chain, DropReason> {
-        let end = IPV6_LEN.wrapping_add(usize::from(ip.payload_len));
-        let head = head.get(..end).unwrap_or(head);
         let mut chain = Chain {
             protocol: ip.next_header,
             len: IPV6_LEN,

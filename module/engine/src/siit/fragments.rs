@@ -72,7 +72,8 @@ impl Fragments {
         }
     }
 
-    /// IPv4 fragments of at most `mtu` bytes.
+    /// IPv4 fragments of at most `mtu` bytes, of a packet that is whole: one that came as a fragment is not cut
+    /// again.
     pub(super) const fn new4(header: Ipv4, transport: usize, mtu: u32) -> Fragments {
         Fragments {
             header: Header::V4(header),
@@ -111,8 +112,8 @@ impl Fragments {
             Header::V4(ip) => {
                 let ip = Ipv4 {
                     total_len: payload_len.saturating_add(IPV4_LEN as u16),
-                    fragment_offset: ip.fragment_offset.saturating_add(offset),
-                    mf: !last || ip.mf,
+                    fragment_offset: offset,
+                    mf: !last,
                     ..ip
                 };
                 bytes[..IPV4_LEN].copy_from_slice(&ip.bytes());

@@ -41,6 +41,16 @@ pub(crate) const fn is_error6(kind: u8) -> bool {
     kind < 128
 }
 
+/// Whether ICMP bytes at this offset of a datagram are the start of an error.
+pub(crate) fn starts_error4(offset: u16, message: &[u8]) -> bool {
+    offset == 0 && message.first().is_some_and(|&kind| is_error4(kind))
+}
+
+/// Whether ICMPv6 bytes at this offset of a datagram are the start of an error.
+pub(crate) fn starts_error6(offset: u16, message: &[u8]) -> bool {
+    offset == 0 && message.first().is_some_and(|&kind| is_error6(kind))
+}
+
 /// The type of an informational message in ICMPv6.
 pub(crate) const fn query_to6(kind: u8) -> Option<u8> {
     match kind {

@@ -2,11 +2,29 @@
 
 //! ICMP messages in parts: the quoted packet, and objects behind it (RFC 4884). The objects are opaque.
 
-use crate::bytes::Writer;
+use crate::bytes::{self, Writer};
+use crate::checksum;
 use crate::DropReason;
 
 /// Bytes of a quoted packet in front of objects, at least.
 const MIN_QUOTE: usize = 128;
+
+/// Bytes of objects that name an IPv6 address: the header of all objects, that of one, and the address
+/// behind its family.
+const ORIGIN_LEN: usize = 4 + 4 + 4 + 16;
+
+/// Objects that name the IPv6 router an error comes from: the address of the interface that the packet came
+/// in by (RFC 5837 §4).
+pub(super) fn origin(router: &[u8; 16]) -> [u8; ORIGIN_LEN] {
+    let mut objects = [0; ORIGIN_LEN];
+    // Version 2; then length, class "interface information", role "incoming" with an address; family IPv6.
+    let head = [0x20, 0, 0, 0, 0, 24, 2, 0x04, 0, 2, 0, 0];
+    let _ = bytes::write(&mut objects, 0, head);
+    let _ = bytes::write(&mut objects, head.len(), *router);
+    let sum = !checksum::sum(&objects);
+    let _ = bytes::write(&mut objects, 2, sum.to_be_bytes());
+    objects
+}
 
 /// What follows the first eight bytes of an ICMP error.
 #[derive(Clone, Copy, Debug)]

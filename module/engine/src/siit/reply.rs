@@ -6,16 +6,42 @@ use core::net::Ipv4Addr;
 
 use super::icmp::{self, Icmp};
 use super::transport::{self, ICMP, ICMPV6};
-use super::{Siit, MAX_ERROR4, MAX_ERROR6, MIN_MTU4, MIN_MTU6};
+use super::{Siit, Verdict, MAX_ERROR4, MAX_ERROR6, MIN_MTU4, MIN_MTU6};
 use crate::bytes::{self, Writer};
 use crate::checksum;
 use crate::header::{Ipv4, Ipv6, IPV4_LEN, IPV6_LEN};
+use crate::DropReason;
 
 /// TTL and hop limit of errors: what hosts start with.
 const TTL: u8 = 64;
 
 /// The type of service of errors: precedence internetwork control (RFC 1812 §4.3.2.5).
 const TOS: u8 = 0xc0;
+
+/// What is told to the sender of a packet that is refused: nothing about errors and about fragments behind
+/// the first (RFC 1812 §4.3.2.7, RFC 4443 §2.4 (e)). Groups and sources that no host has are dropped before
+/// it could come to that.
+pub(super) struct Refused<'a> {
+    pub(super) siit: &'a Siit<'a>,
+    silent: bool,
+}
+
+impl<'a> Refused<'a> {
+    /// For a packet that is an ICMP error or not, and a fragment at this offset or whole.
+    pub(super) const fn new(siit: &'a Siit<'a>, is_error: bool, offset: u16) -> Refused<'a> {
+        let silent = is_error || offset != 0 || !siit.errors;
+        Refused { siit, silent }
+    }
+
+    /// The verdict about the packet.
+    pub(super) const fn reply(&self, reason: DropReason, reply: Reply) -> Verdict {
+        if self.silent {
+            Verdict::Drop(reason)
+        } else {
+            Verdict::Reply(reason, reply)
+        }
+    }
+}
 
 /// An ICMP error to send to the sender of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

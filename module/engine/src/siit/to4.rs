@@ -9,7 +9,7 @@ use super::fragments::Fragments;
 use super::to6::translate_query;
 use super::transport::{self, ICMP, ICMPV6, UDP};
 use super::{icmp, is_group4, is_group6, is_martian4, is_martian6};
-use super::{Hairpin, Maps, Packet, Reply, Siit, UdpZero, Verdict, View};
+use super::{Maps, Packet, Refused, Reply, Siit, UdpZero, Verdict, View};
 use crate::bytes;
 use crate::header::{Ipv4, Ipv6, IPV4_LEN, IPV6_LEN};
 use crate::DropReason;
@@ -32,7 +32,8 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
     let payload_len = payload_len(&ip, &chain)?;
     let l4 = head.get(chain.len..).ok_or(DropReason::Malformed)?;
     let l4 = l4.get(..usize::from(payload_len)).unwrap_or(l4);
-    let refused = Refused::new(&ip, &chain, l4, siit);
+    let is_error = chain.protocol == ICMPV6 && icmp::starts_error6(chain.offset(), l4);
+    let refused = Refused::new(siit, is_error, chain.offset());
 
     if is_group6(&ip.dst) {
         return Err(DropReason::Multicast.into());
@@ -56,11 +57,14 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         if chain.is_fragment() {
             return Err(DropReason::IcmpFragment.into());
         }
-        if refused.is_error {
+        if is_error {
             return Ok(Verdict::Error);
         }
     }
-    check_transport(&chain, payload_len, l4)?;
+    let empty = payload_len == 0 && !chain.is_fragment();
+    if chain.offset() == 0 && transport::is_truncated(chain.protocol, ICMPV6, empty, l4) {
+        return Err(DropReason::Malformed.into());
+    }
     let query = match l4.first() {
         Some(&kind) if chain.protocol == ICMPV6 => {
             Some(icmp::query_to4(kind).ok_or(DropReason::IcmpUntranslatable)?)
@@ -99,7 +103,7 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         translate_query(l4, kind, 0, gone);
     } else if chain.offset() == 0 {
         let delta = transport::nonzero(!transport::delta(src, dst, &ip.src, &ip.dst));
-        transport::adjust(l4, chain.protocol, delta, view.csum);
+        transport::adjust(l4, chain.protocol, siit.adjust_others, delta, view.csum);
     }
     if !fits {
         return Ok(Verdict::Fragments(Fragments::new4(
@@ -113,13 +117,8 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         start,
         transport,
         len: u32::from(header.total_len),
-        hairpin: hairpin(siit, maps, dst),
+        hairpin: siit.turns_at_once(maps, &ip.dst, dst),
     }))
-}
-
-/// Whether a translated packet goes back to where it came from.
-pub(super) fn hairpin(siit: &Siit<'_>, maps: &impl Maps, dst: Ipv4Addr) -> bool {
-    siit.hairpin == Hairpin::Intrinsic && maps.v4_to_v6(dst).is_some()
 }
 
 /// Bytes behind the headers that are skipped.
@@ -206,21 +205,6 @@ pub(super) fn quoted_header(
     })
 }
 
-/// A first fragment or a whole packet must hold the header that is translated. A packet without any payload
-/// is none of ours to judge.
-fn check_transport(chain: &Chain, payload_len: u16, l4: &[u8]) -> Result<(), DropReason> {
-    let min_len = match chain.protocol {
-        // The number of another protocol's ICMP means nothing here.
-        ICMP => 0,
-        protocol => transport::min_len(protocol),
-    };
-    let empty = payload_len == 0 && !chain.is_fragment() && chain.protocol != ICMPV6;
-    if chain.offset() == 0 && !empty && l4.len() < min_len {
-        return Err(DropReason::Malformed);
-    }
-    Ok(())
-}
-
 /// Why the addresses have no counterparts.
 enum Unmapped {
     Source,
@@ -264,37 +248,4 @@ fn addresses(
         return Err(Unmapped::Martian);
     }
     Ok((src, dst))
-}
-
-/// What is told to the sender of a packet that is refused: nothing about some packets (RFC 4443 §2.4 (e)).
-struct Refused<'a> {
-    siit: &'a Siit<'a>,
-    is_error: bool,
-    silent: bool,
-}
-
-impl<'a> Refused<'a> {
-    fn new(ip: &Ipv6, chain: &Chain, l4: &[u8], siit: &'a Siit<'a>) -> Refused<'a> {
-        let is_error = chain.protocol == ICMPV6
-            && chain.offset() == 0
-            && l4.first().is_some_and(|&kind| icmp::is_error6(kind));
-        let silent = is_error
-            || chain.offset() != 0
-            || is_martian6(&ip.src)
-            || is_group6(&ip.dst)
-            || !siit.errors;
-        Refused {
-            siit,
-            is_error,
-            silent,
-        }
-    }
-
-    fn reply(&self, reason: DropReason, reply: Reply) -> Verdict {
-        if self.silent {
-            Verdict::Drop(reason)
-        } else {
-            Verdict::Reply(reason, reply)
-        }
-    }
 }

@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 use super::fragments::Fragments;
 use super::transport::{self, ICMP, ICMPV6, IGMP, UDP};
 use super::{icmp, is_group4, is_martian4, options};
-use super::{Maps, Packet, Reply, Siit, UdpZero, Verdict, View};
+use super::{Maps, Packet, Refused, Reply, Siit, UdpZero, Verdict, View};
 use crate::bytes;
 use crate::checksum;
 use crate::header::{Fragment, Ipv4, Ipv6, IPV4_LEN, IPV6_LEN};
@@ -27,12 +27,13 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
     let payload_len = ip.payload_len();
     let l4 = head.get(header_len..).ok_or(DropReason::Malformed)?;
     let l4 = l4.get(..usize::from(payload_len)).unwrap_or(l4);
-    let refused = Refused::new(&ip, l4, siit);
+    let is_error = ip.protocol == ICMP && icmp::starts_error4(ip.fragment_offset, l4);
+    let refused = Refused::new(siit, is_error, ip.fragment_offset);
 
     if is_group4(ip.dst) || ip.protocol == IGMP {
         return Err(DropReason::Multicast.into());
     }
-    if is_martian4(ip.src) && !refused.is_error {
+    if is_martian4(ip.src) && !is_error {
         return Err(DropReason::MartianSource.into());
     }
     let route = head
@@ -48,18 +49,22 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         if ip.is_fragment() {
             return Err(DropReason::IcmpFragment.into());
         }
-        if refused.is_error {
+        if is_error {
             return Ok(Verdict::Error);
         }
     }
-    check_transport(&ip, l4)?;
+    let empty = payload_len == 0 && !ip.is_fragment();
+    if ip.fragment_offset == 0 && transport::is_truncated(ip.protocol, ICMP, empty, l4) {
+        return Err(DropReason::Malformed.into());
+    }
     let query = match l4.first() {
         Some(&kind) if ip.protocol == ICMP => {
             Some(icmp::query_to6(kind).ok_or(DropReason::IcmpUntranslatable)?)
         }
         _ => None,
     };
-    let (src, dst) = addresses(&ip, siit, maps).map_err(|unmapped| unmapped.verdict(&refused))?;
+    let (src, dst) =
+        addresses(&ip, view.hop, siit, maps).map_err(|unmapped| unmapped.verdict(&refused))?;
     let udp_zero =
         ip.protocol == UDP && ip.fragment_offset == 0 && transport::is_udp_zero(l4, view.csum);
     if udp_zero {
@@ -111,7 +116,9 @@ fn translate(view: &mut View<'_>, siit: &Siit<'_>, maps: &impl Maps) -> Result<V
         (_, Some(sum)) => {
             let _ = bytes::write(l4, transport::UDP_CHECKSUM, sum.to_be_bytes());
         }
-        _ if ip.fragment_offset == 0 => transport::adjust(l4, ip.protocol, delta, view.csum),
+        _ if ip.fragment_offset == 0 => {
+            transport::adjust(l4, ip.protocol, siit.adjust_others, delta, view.csum)
+        }
         _ => {}
     }
     if !fits {
@@ -167,7 +174,8 @@ fn fit(
         .saturating_add(extra);
     if ip.df {
         if size > siit.mtu6() {
-            let mtu = siit.mtu6().saturating_sub(extra).saturating_add(20);
+            // Also about a fragment, which needs 8 bytes more: that is what the standard says (RFC 7915 §4.4).
+            let mtu = siit.mtu6().saturating_sub(20);
             return Err(refused.reply(DropReason::TooBig, Reply::too_big4(mtu)));
         }
         // The limit is for packets that may be fragmented (RFC 7915 §4).
@@ -244,21 +252,6 @@ fn udp_checksum(
     })
 }
 
-/// A first fragment or a whole packet must hold the header that is translated. A packet without any payload
-/// is none of ours to judge.
-pub(super) fn check_transport(ip: &Ipv4, l4: &[u8]) -> Result<(), DropReason> {
-    let min_len = match ip.protocol {
-        // The number of another protocol's ICMP means nothing here.
-        ICMPV6 => 0,
-        protocol => transport::min_len(protocol),
-    };
-    let empty = ip.payload_len() == 0 && !ip.mf && ip.protocol != ICMP;
-    if ip.fragment_offset == 0 && !empty && l4.len() < min_len {
-        return Err(DropReason::Malformed);
-    }
-    Ok(())
-}
-
 /// Which address has no counterpart.
 enum Unmapped {
     Source,
@@ -282,11 +275,12 @@ impl Unmapped {
 /// Source and destination in IPv6, the destination first.
 fn addresses(
     ip: &Ipv4,
+    hop: bool,
     siit: &Siit<'_>,
     maps: &impl Maps,
 ) -> Result<([u8; 16], [u8; 16]), Unmapped> {
     let dst = unicast(ip.dst, siit, maps).ok_or(Unmapped::Destination)?;
-    let src = if siit.turns(maps, ip.src, ip.dst) {
+    let src = if siit.turns(maps, hop, ip.src, ip.dst) {
         siit.embed(ip.src)
     } else {
         siit.v6_of(maps, ip.src)
@@ -300,37 +294,4 @@ pub(super) fn unicast(address: Ipv4Addr, siit: &Siit<'_>, maps: &impl Maps) -> O
         return None;
     }
     siit.v6_of(maps, address)
-}
-
-/// What is told to the sender of a packet that is refused: nothing about some packets (RFC 1812 §4.3.2.7).
-struct Refused<'a> {
-    siit: &'a Siit<'a>,
-    is_error: bool,
-    silent: bool,
-}
-
-impl<'a> Refused<'a> {
-    fn new(ip: &Ipv4, l4: &[u8], siit: &'a Siit<'a>) -> Refused<'a> {
-        let is_error = ip.protocol == ICMP
-            && ip.fragment_offset == 0
-            && l4.first().is_some_and(|&kind| icmp::is_error4(kind));
-        let silent = is_error
-            || ip.fragment_offset != 0
-            || is_martian4(ip.src)
-            || is_group4(ip.dst)
-            || !siit.errors;
-        Refused {
-            siit,
-            is_error,
-            silent,
-        }
-    }
-
-    fn reply(&self, reason: DropReason, reply: Reply) -> Verdict {
-        if self.silent {
-            Verdict::Drop(reason)
-        } else {
-            Verdict::Reply(reason, reply)
-        }
-    }
 }

@@ -23,20 +23,27 @@ const UDP_LEN: usize = 4;
 /// Where a UDP header keeps its checksum.
 pub(crate) const UDP_CHECKSUM: usize = 6;
 
-/// Bytes that the header of a protocol has at least; 0 where it does not matter.
-pub(crate) const fn min_len(protocol: u8) -> usize {
-    match protocol {
+/// Whether the first bytes of a datagram are too few for the header that is translated. `icmp` is the number of
+/// the ICMP that means something here.
+///
+/// A datagram that is `empty` is none of ours to judge, unless it is ICMP.
+pub(crate) fn is_truncated(protocol: u8, icmp: u8, empty: bool, l4: &[u8]) -> bool {
+    let min_len = match protocol {
+        _ if protocol == icmp => 8,
+        _ if empty => 0,
         TCP => 20,
-        UDP | ICMP | ICMPV6 => 8,
+        UDP => 8,
         _ => 0,
-    }
+    };
+    l4.len() < min_len
 }
 
-/// Where a protocol keeps a checksum that covers the addresses.
-const fn checksum_at(protocol: u8) -> Option<usize> {
+/// Where a protocol keeps a checksum that covers the addresses, `others` than TCP and UDP included or not.
+const fn checksum_at(protocol: u8, others: bool) -> Option<usize> {
     match protocol {
         TCP => Some(16),
-        UDP | UDP_LITE | DCCP => Some(6),
+        UDP => Some(6),
+        UDP_LITE | DCCP if others => Some(6),
         _ => None,
     }
 }
@@ -59,9 +66,9 @@ pub(crate) const fn nonzero(delta: u16) -> u16 {
 }
 
 /// Adds `delta` to what the checksum of a transport header covers, if it has such a checksum and `l4` holds
-/// it.
-pub(crate) fn adjust(l4: &mut [u8], protocol: u8, delta: u16, csum: L4Checksum) {
-    let Some(at) = checksum_at(protocol) else {
+/// it. `others` says whether checksums of others than TCP and UDP are touched.
+pub(crate) fn adjust(l4: &mut [u8], protocol: u8, others: bool, delta: u16, csum: L4Checksum) {
+    let Some(at) = checksum_at(protocol, others) else {
         return;
     };
     let Some(old) = bytes::word(l4, at) else {

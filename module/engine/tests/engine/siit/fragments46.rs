@@ -156,7 +156,7 @@ fn c08_what_must_not_be_fragmented_and_does_not_fit_is_reported() {
         mf: true,
         ..V4::new(UDP, udp(1360))
     };
-    edge.replies4(&packet, DropReason::TooBig, (3, 4, 1372));
+    edge.replies4(&packet, DropReason::TooBig, (3, 4, 1380));
     let packet = V4 {
         offset: 5,
         ..V4::new(UDP, udp(1360))

@@ -63,6 +63,27 @@ fn h02_an_atomic_fragment_is_a_whole_packet() {
 }
 
 #[test]
+fn h02_an_error_in_an_atomic_fragment_keeps_its_identification() {
+    let quoted = V6::new(UDP, udp(40)).bytes();
+    let packet = V6 {
+        headers: vec![fragment(0, false, ID)],
+        ..V6::back(ICMPV6, icmp(1, 0, 0, &quoted))
+    };
+    let quoted = V4 {
+        id: FRESH,
+        df: false,
+        ttl: 63,
+        ..V4::new(UDP, udp(40))
+    }
+    .bytes();
+    let expected = V4 {
+        id: 0x7788,
+        ..V4::back(ICMP, icmp(3, 1, 0, &quoted))
+    };
+    edge().sends4(&packet, &expected);
+}
+
+#[test]
 fn h03_headers_behind_the_fragment_header_are_refused() {
     for number in [0, 43, 60, 51, 44] {
         let packet = |offset, more| V6 {

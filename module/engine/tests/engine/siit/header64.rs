@@ -135,6 +135,12 @@ fn g09_segments_left_are_reported() {
         ..V6::back(TCP, tcp(60))
     };
     edge().replies6(&packet, DropReason::SourceRoute, (4, 0, 40 + 16 + 24 + 3));
+    // Of two the first one counts.
+    let packet = V6 {
+        headers: vec![routing(0, 1), routing(0, 1)],
+        ..V6::back(TCP, tcp(60))
+    };
+    edge().replies6(&packet, DropReason::SourceRoute, (4, 0, 43));
     // Nothing is said about an error.
     let packet = V6 {
         headers: vec![routing(0, 1)],

@@ -277,3 +277,22 @@ fn j19_a_quoted_fragment_stays_one() {
         sends(&quote.bytes(), &expected.bytes());
     }
 }
+
+#[test]
+fn j19_a_later_fragment_of_icmpv6_has_no_type() {
+    for kind in [1, 128, 130] {
+        let l4 = icmp(kind, 0, 0, &data(40));
+        let quote = V6 {
+            headers: vec![fragment(5, false, 0xaaaa_5566)],
+            l4: l4.clone(),
+            ..quoted(ICMPV6, l4.clone())
+        };
+        let expected = V4 {
+            id: 0x5566,
+            offset: 5,
+            l4: l4.clone(),
+            ..quoted4(ICMP, l4)
+        };
+        sends(&quote.bytes(), &expected.bytes());
+    }
+}

@@ -171,6 +171,7 @@ fn i08_the_well_known_prefix_holds_global_addresses_only() {
         "127.0.0.1",
         "169.254.1.1",
         "100.64.0.1",
+        "100.127.255.255",
         "192.0.2.1",
         "198.51.100.1",
         "203.0.113.1",
@@ -293,6 +294,20 @@ fn i12_errors_about_hairpins_name_the_address_that_was_used() {
     .sealed();
     edge.sends6(&error, &expected);
     assert_ne!(b, B6);
+    // Nor is a third host, whose address is its explicit one.
+    let (third4, third6) = ([203, 0, 113, 4].into(), v6(&[0xfd00, 0xc]));
+    let mut edge = edge;
+    edge.maps.push((third4, third6));
+    let error = V4 {
+        src: third4,
+        ..error
+    };
+    let expected = V6 {
+        src: third6,
+        ..expected
+    }
+    .sealed();
+    edge.sends6(&error, &expected);
 }
 
 #[test]
@@ -349,6 +364,22 @@ fn i13_intrinsic_hairpins_turn_around_at_once() {
         edge.to4(&error.bytes()),
         Out::Packets(vec![expected.bytes()]),
     );
+    // What comes from the IPv4 side is none of it, nor is what is sent to an explicit address.
+    let packet4 = V4::new(TCP, tcp(40));
+    let explicit = V6 {
+        src: a,
+        dst: b,
+        ..V6::new(TCP, tcp(40))
+    }
+    .sealed();
+    edge.sends6(&packet4, &explicit);
+    let crossing = V4 {
+        df: false,
+        id: FRESH,
+        ttl: 62,
+        ..packet4
+    };
+    edge.sends4(&explicit, &crossing);
     // What goes to the IPv4 side does not turn.
     let packet = V6 {
         src: a,
@@ -471,6 +502,10 @@ fn m03_without_a_pool_the_edge_stands_for_the_router() {
     let (packet, expected) = from_router(STRANGER6, OWN4);
     edge().sends4(&packet, &expected);
     with(|siit| siit.own4 = None).drops4(&packet, DropReason::UnknownSource);
+    // An address that no host has is none.
+    let loopback = pool().embed([127, 0, 0, 1].into()).expect("any");
+    let (packet, expected) = from_router(loopback, OWN4);
+    edge().sends4(&packet, &expected);
 }
 
 #[test]

@@ -256,3 +256,41 @@ fn f09_addresses_in_objects_are_not_translated() {
         &body(&v6, 160, &object),
     );
 }
+
+#[test]
+fn f10_the_address_of_a_replaced_router_can_be_named() {
+    let edge = with(|siit| siit.name_routers = true);
+    let (v4, v6) = quotes_back(100, 120);
+    let packet = V6 {
+        src: STRANGER6,
+        ..V6::back(ICMPV6, icmp(3, 0, 0, &v6))
+    };
+    let mut object = vec![0x20, 0, 0, 0, 0, 24, 2, 4, 0, 2, 0, 0];
+    object.extend(STRANGER6);
+    let sum = !crate::packet::reference_sum(&object);
+    object[2..4].copy_from_slice(&sum.to_be_bytes());
+    let expected = |word, body: &[u8]| V4 {
+        src: OWN4,
+        ..V4::back(ICMP, icmp(11, 0, word, body))
+    };
+    edge.sends4(
+        &packet.clone().sealed(),
+        &expected(32 << 16, &body(&v4, 128, &object)),
+    );
+    // By default it is not, and a router that has a mapping needs none.
+    super::wire::edge().sends4(&packet.sealed(), &expected(0, &v4));
+    edge.sends4(
+        &V6::back(ICMPV6, icmp(3, 0, 0, &v6)),
+        &V4::back(ICMP, icmp(11, 0, 0, &v4)),
+    );
+    // Objects that are there already are left as they are.
+    let (v4, v6) = quotes_back(140, 160);
+    let packet = V6 {
+        src: STRANGER6,
+        ..V6::back(ICMPV6, icmp(3, 0, 20 << 24, &body(&v6, 160, &objects(12))))
+    };
+    edge.sends4(
+        &packet.sealed(),
+        &expected(35 << 16, &body(&v4, 140, &objects(12))),
+    );
+}

@@ -82,6 +82,9 @@ fn b05_a_source_route_is_found_wherever_it_counts() {
         options.extend([131, 7, 4, 192, 0, 2, 9]);
         edge().replies4(&packet(&options), DropReason::SourceRoute, (3, 5, 0));
     }
+    // Another one that is used up does not make up for it.
+    let options = [131, 7, 4, 192, 0, 2, 9, 137, 7, 8, 192, 0, 2, 9];
+    edge().replies4(&packet(&options), DropReason::SourceRoute, (3, 5, 0));
     // Behind the end of the list it is padding.
     let options = [1, 0, 131, 7, 4, 192, 0, 2, 9, 0, 0, 0];
     edge().sends6(&packet(&options), &V6::new(UDP, udp(30)));

@@ -118,6 +118,25 @@ fn e05_quoted_fragments_get_a_fragment_header() {
 }
 
 #[test]
+fn e05_a_later_fragment_of_icmp_has_no_type() {
+    for kind in [0, 3, 8, 13] {
+        let l4 = icmp(kind, 0, 0, &data(40));
+        let quoted = V4 {
+            offset: 5,
+            id: 0x7788,
+            l4: l4.clone(),
+            ..V4::back(ICMP, l4.clone())
+        };
+        let expected = V6 {
+            headers: vec![fragment(5, false, 0x7788)],
+            l4: l4.clone(),
+            ..inner6(ICMPV6, l4)
+        };
+        sends(&quoted.bytes(), &expected.bytes());
+    }
+}
+
+#[test]
 fn e06_quoted_options_are_removed() {
     let quoted = V4 {
         options: vec![7, 7, 4, 0, 0, 0, 0, 0],

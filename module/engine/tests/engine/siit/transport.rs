@@ -168,13 +168,21 @@ fn k05_a_udp_length_that_is_not_the_payloads_is_forwarded() {
 }
 
 #[test]
-fn k06_other_checksums_over_addresses_are_adjusted_and_no_others() {
+fn k06_other_checksums_over_addresses_are_adjusted_if_asked_and_no_others() {
+    let edge = with(|siit| siit.adjust_others = true);
     for protocol in [33, 136] {
-        edge().sends6(&V4::new(protocol, data(60)), &V6::new(protocol, data(60)));
-        edge().sends4(&V6::back(protocol, data(60)), &V4::back(protocol, data(60)));
+        edge.sends6(&V4::new(protocol, data(60)), &V6::new(protocol, data(60)));
+        edge.sends4(&V6::back(protocol, data(60)), &V4::back(protocol, data(60)));
+        // Otherwise every byte stays.
+        let packet = V4::new(protocol, data(60));
+        let expected = V6 {
+            l4: packet.l4.clone(),
+            ..V6::new(protocol, data(60))
+        };
+        super::wire::edge().sends6(&packet, &expected);
     }
     // The builder leaves SCTP as it is.
-    edge().sends6(&V4::new(132, data(60)), &V6::new(132, data(60)));
+    edge.sends6(&V4::new(132, data(60)), &V6::new(132, data(60)));
 }
 
 #[test]
