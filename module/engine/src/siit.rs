@@ -367,9 +367,10 @@ impl From<DropReason> for Verdict {
     }
 }
 
-/// Whether no host can have this IPv4 address as its own (RFC 1812 §5.3.7).
+/// Whether packets of this IPv4 address are forwarded by no router: because no host can have it as its own
+/// (RFC 1812 §5.3.7), or only on its link (RFC 3927 §2.7).
 const fn is_martian4(address: Ipv4Addr) -> bool {
-    matches!(address.octets(), [0 | 127 | 224..=255, ..])
+    matches!(address.octets(), [0 | 127 | 224..=255, ..] | [169, 254, ..])
 }
 
 /// Whether an IPv4 address is that of a group or of everyone.

@@ -96,8 +96,9 @@ fn a07_each_address_has_its_own_mapping() {
     edge.drops6(&packet, DropReason::NoMapping);
 }
 
-const MARTIANS: [Ipv4Addr; 5] = [
+const MARTIANS: [Ipv4Addr; 6] = [
     Ipv4Addr::new(127, 0, 0, 1),
+    Ipv4Addr::new(169, 254, 1, 1),
     Ipv4Addr::new(0, 0, 0, 0),
     Ipv4Addr::new(224, 0, 0, 1),
     Ipv4Addr::new(240, 0, 0, 1),
@@ -151,7 +152,12 @@ fn a10_a_destination_without_a_mapping_is_not_translated() {
     edge.siit.owner = true;
     edge.replies4(&packet, DropReason::NoMapping, (3, 1, 0));
     // Addresses that no packet may be sent to have none, whatever the prefix.
-    for dst in [[127, 0, 0, 1], [0, 0, 0, 0], [241, 0, 0, 1]] {
+    for dst in [
+        [127, 0, 0, 1],
+        [169, 254, 1, 1],
+        [0, 0, 0, 0],
+        [241, 0, 0, 1],
+    ] {
         let packet = V4 {
             dst: dst.into(),
             ..packet.clone()

@@ -180,14 +180,14 @@ fn g12_sources_that_are_not_forwarded_are_dropped() {
         edge().drops4(&packet.sealed(), DropReason::MartianSource);
     }
     // Neither is the IPv4 address in it.
-    let src = pool()
-        .embed([127, 0, 0, 1].into())
-        .expect("the pool takes any");
-    let packet = V6 {
-        src,
-        ..V6::back(TCP, tcp(60))
-    };
-    edge().drops4(&packet.sealed(), DropReason::MartianSource);
+    for src in [[127, 0, 0, 1], [169, 254, 1, 1]] {
+        let src = pool().embed(src.into()).expect("the pool takes any");
+        let packet = V6 {
+            src,
+            ..V6::back(TCP, tcp(60))
+        };
+        edge().drops4(&packet.sealed(), DropReason::MartianSource);
+    }
 }
 
 #[test]
@@ -219,6 +219,7 @@ fn g15_a_destination_without_a_mapping_is_not_translated() {
         ([224, 0, 0, 9], DropReason::Multicast),
         ([255, 255, 255, 255], DropReason::Multicast),
         ([127, 0, 0, 1], DropReason::NoMapping),
+        ([169, 254, 1, 1], DropReason::NoMapping),
     ] {
         let dst = pool().embed(dst.into()).expect("the pool takes any");
         let packet = V6 {
