@@ -35,7 +35,7 @@ calm
 # What was left half done would show now.
 stats R tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=+ \
   drop:no-route=0-999999 drop:no-mapping=0-999999 drop:forged-source=0-999999 drop:port-down=0-999999 \
-  drop:substrate-icmp=0-999999 drop:not-here=0-999999
+  drop:substrate-icmp=0-999999 drop:not-here=0-999999 icmp-errors=0-999999
 recount S
 pings A 10.0.0.3
 stats R tx-packets=3 tx-bytes=252 rx-packets=3 rx-bytes=252 arp-replies=0-1

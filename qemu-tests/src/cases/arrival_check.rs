@@ -130,9 +130,11 @@ fn delivered(stage: &mut Stage) -> Result<(), Failure> {
         let packet = wanted.packet(UDP, &wanted.ends().udp(9, 10, data));
         let frame = ethernet(virtual_mac(A), virtual_mac(G), IPV4, &packet);
         same(&format!("label {label:#x}"), got, frame)?;
-        stage
-            .r
-            .counted(&[("rx-packets", 1), ("rx-bytes", packet.len() as u64)])?;
+        stage.r.counted(&[
+            ("rx-packets", 1),
+            ("rx-bytes", packet.len() as u64),
+            ("labels-cleared", u64::from(label >> 12 == 0)),
+        ])?;
     }
     stage.r.no_event()
 }
