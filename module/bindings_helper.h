@@ -50,7 +50,6 @@ void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type);
 bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu);
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
-void ovnet_skb_set_device(struct sk_buff *skb, struct net_device *dev);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
 int ovnet_skb_encapsulate(struct sk_buff *skb);

@@ -70,11 +70,6 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 	skb_clear_hash_if_not_l4(skb);
 }
 
-void ovnet_skb_set_device(struct sk_buff *skb, struct net_device *dev)
-{
-	skb->dev = dev;
-}
-
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
 {
 	struct sk_buff *skb = netdev_alloc_skb_ip_align(dev, len);

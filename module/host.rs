@@ -11,7 +11,7 @@ use crate::{
         bindings::ovnet_fidelity_OVNET_FIDELITY_EXACT as OVNET_FIDELITY_EXACT,
         device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
-        rcu::{self, Rcu},
+        rcu::Rcu,
         route::{Route, RouteCache},
         skb::{jiffies, Skb, HZ},
         table::Table,
@@ -147,7 +147,7 @@ pub(crate) struct Mapping {
 }
 
 /// The state of a namespace.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 pub(crate) struct Host {
     net: Net,
     /// The host's locator, or 0 if it has none.
@@ -188,15 +188,10 @@ impl Namespaced for Host {
             control <- new_mutex!(()),
         })
     }
-}
 
-#[pinned_drop]
-impl PinnedDrop for Host {
-    fn drop(self: Pin<&mut Self>) {
-        // Replaced mappings may still hold routes of this namespace: they go before it does.
-        if self.had_mappings.load(Relaxed) != 0 {
-            rcu::barrier();
-        }
+    /// Mappings that were replaced may still hold routes of the namespace.
+    fn leaves_callbacks(&self) -> bool {
+        self.had_mappings.load(Relaxed) != 0
     }
 }
 

@@ -20,9 +20,6 @@ use ovnet_engine::{
     substrate, DropReason,
 };
 
-/// The next header of ICMPv6.
-pub(crate) const ICMPV6: u8 = 58;
-
 /// No error is longer (RFC 4443 §2.4 c).
 const LONGEST: u32 = 1280;
 

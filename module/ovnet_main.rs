@@ -9,15 +9,23 @@
 
 use kernel::prelude::*;
 
+// All unsafe code is in `net`; the root itself has that of the macro below.
+#[deny(unsafe_code)]
 mod control;
+#[deny(unsafe_code)]
 mod events;
+#[deny(unsafe_code)]
 mod host;
+#[deny(unsafe_code)]
 mod icmp;
-#[allow(unsafe_code)]
 mod net;
+#[deny(unsafe_code)]
 mod port;
+#[deny(unsafe_code)]
 mod rx;
+#[deny(unsafe_code)]
 mod stats;
+#[deny(unsafe_code)]
 mod tx;
 
 module! {

@@ -11,7 +11,7 @@
 
 use crate::{
     host::{Host, Place},
-    icmp::{self, ICMPV6},
+    icmp,
     net::{
         device::DeviceRef,
         hook::Receiver,
@@ -53,7 +53,7 @@ impl Receiver for Host {
             Err(reason) => return self.drop_packet(packet, reason),
         };
         // From routers, whose addresses have no form to check, more often than from hosts.
-        if ip.next_header == ICMPV6 {
+        if ip.next_header == fast::ICMPV6 {
             return icmp::receive(self, packet, rcu);
         }
         match accept(self, &ip, &mut packet, rcu) {

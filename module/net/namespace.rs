@@ -9,6 +9,7 @@ use super::{
     bindings,
     device::{self, Rtnl},
     hook::{Hook, Receiver},
+    rcu,
 };
 use core::{cell::UnsafeCell, ptr};
 use kernel::{error::to_result, prelude::*, types::Opaque};
@@ -96,6 +97,9 @@ pub(crate) trait Namespaced: Sized + Send + Sync + 'static {
 
     /// The state of a new namespace.
     fn new(net: Net) -> impl PinInit<Self, Error>;
+
+    /// Whether RCU callbacks may be pending that hold parts of the namespace, which must not outlive it.
+    fn leaves_callbacks(&self) -> bool;
 }
 
 /// What lies in a namespace's memory.
@@ -239,7 +243,11 @@ impl<T: Namespaced> Registry<T> {
             if let Ok(slot) = Self::slot(Net::from_raw(net)) {
                 // The hook hands packets to the value: it goes first.
                 ptr::drop_in_place(&raw mut (*slot).hook);
+                let wait = (*(*slot).value).leaves_callbacks();
                 drop(KBox::from_raw((*slot).value));
+                if wait {
+                    rcu::barrier();
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ impl<V: Send + Sync> Table<V> {
         })
     }
 
-    /// Calls `visit` with each entry, outside any RCU section long enough to matter. Entries that come or
+    /// Calls `visit` with each entry, as an RCU reader: it must not sleep. Entries that come or
     /// go meanwhile may be missed; if the table is resized meanwhile, entries may be visited again.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, &V)) -> Result {
         // SAFETY: The walk ends in this function.
