@@ -61,6 +61,23 @@ impl Skb {
         unsafe { (*self.as_ptr()).len }
     }
 
+    /// The memory it takes, in bytes.
+    pub(super) fn truesize(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.as_ptr()).truesize }
+    }
+
+    /// Its device.
+    pub(super) fn device(&self) -> *mut bindings::net_device {
+        // SAFETY: By the invariant; the field is the device wherever this module holds packets.
+        unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
+    }
+
+    /// Whether `device` is its device.
+    pub(super) fn is_from(&self, device: &Device) -> bool {
+        core::ptr::eq(self.device(), device.as_ptr())
+    }
+
     fn data(&self) -> *mut u8 {
         // SAFETY: By the invariant.
         unsafe { (*self.as_ptr()).data }
@@ -333,6 +350,12 @@ impl Skb {
         };
     }
 
+    /// Sends on an IPv6 packet that the substrate of `net` brought.
+    pub(crate) fn forward(self, net: Net, route: Route) {
+        // SAFETY: The packet and the reference to the route are given away.
+        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.into_raw(), false) };
+    }
+
     /// Hands the Ethernet frame to `device` as received.
     pub(crate) fn deliver(self, device: &Device) {
         // SAFETY: The device is valid and the frame is given away, whatever comes of it.
@@ -377,13 +400,3 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
         )
     }
 }
-
-/// The kernel's clock, in units of [`HZ`] per second; wraps around.
-#[inline]
-pub(crate) fn jiffies() -> u32 {
-    // SAFETY: Reading the clock.
-    unsafe { bindings::ovnet_jiffies() }
-}
-
-/// Units of [`jiffies`] per second.
-pub(crate) const HZ: u32 = bindings::OVNET_HZ;
