@@ -32,8 +32,8 @@ use kernel::{
     },
 };
 use ovnet_engine::{
-    fast::Fidelity,
-    DropReason, Locator, Mac, Vni,
+    fast::{Fidelity, Path},
+    DropReason, Locator, Mac, SubstratePrefix, Vni,
 };
 
 /// The most mappings a host keeps unless told otherwise, tombstones included.
@@ -139,6 +139,27 @@ pub(crate) struct Mapping {
     pub(crate) place: Place,
     /// For how long.
     pub(crate) expiry: Expiry,
+    /// Where it was before.
+    pub(crate) former: Option<Former>,
+}
+
+/// The remote host that a node has left. What it sent from there may be under way still.
+pub(crate) struct Former {
+    /// The host.
+    pub(crate) remote: Arc<Remote>,
+    /// Until when packets from there are believed.
+    until: Moment,
+}
+
+/// For how long packets may be under way after their node has moved, in milliseconds.
+const UNDER_WAY: u32 = 1000;
+
+impl Former {
+    /// A host that is left now.
+    pub(crate) fn new(remote: Arc<Remote>) -> Self {
+        let until = Moment::now().after(UNDER_WAY);
+        Former { remote, until }
+    }
 }
 
 /// The state of a namespace.
@@ -365,7 +386,21 @@ impl Mapping {
             mac,
             place,
             expiry,
+            former: None,
         }
+    }
+
+    /// The path of packets from `from` if the node is there, or was just now (RX2).
+    #[inline]
+    pub(crate) fn path_from(&self, from: SubstratePrefix) -> Option<Path> {
+        let away = self.place.sends_from()?;
+        if away.path.to() == from {
+            return Some(away.path);
+        }
+        let former = self.former.as_ref()?;
+        let there = away.path.to().behind(former.remote.locator);
+        (there == from && !former.until.is_past(Moment::now()))
+            .then(|| Path::new(away.path.from(), there))
     }
 
     /// Its state, as netlink numbers it.

@@ -128,6 +128,7 @@ fn accept<'a>(
     };
     if matches!(way, Way::Nowhere) {
         return Err(match host.networks().get(vni.get().into(), rcu) {
+            _ if src.vni != dst.vni => DropReason::NetworkMismatch,
             Some(_) => DropReason::NotHere,
             None => DropReason::UnknownNetwork,
         });
@@ -135,12 +136,11 @@ fn accept<'a>(
     // RX2: the source must be where the mapping says, or anybody could pose as the node. The path is the one
     // back; what it adds to a checksum is the same both ways.
     let source = host.mapping(vni, src.node, rcu);
-    let known = source.and_then(|mapping| Some((mapping, mapping.place.sends_from()?)));
+    let claimed = SubstratePrefix::of(&ip.src);
+    let known = source.and_then(|mapping| Some((mapping, mapping.path_from(claimed)?)));
     let (source, path) = match known {
-        Some((source, away)) if away.path.to() == SubstratePrefix::of(&ip.src) => {
-            (source, &away.path)
-        }
-        _ => {
+        Some(known) => known,
+        None => {
             let gen = source.map_or(0, |mapping| mapping.gen);
             return match turn {
                 // This host may not have heard yet that the node is somewhere else.
@@ -174,7 +174,7 @@ fn accept<'a>(
     }
     let len = match ip.next_header {
         escape::IPV4 => unwrap(ip, packet)?,
-        _ => translate(host, vni, ip, path, packet, rcu)?,
+        _ => translate(host, vni, ip, &path, packet, rcu)?,
     };
     tx::frame_for(source.mac, to, packet, rcu)?;
     Ok(Verdict::Deliver(to, len.into()))

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     expiry::{Expiry, Ttl},
     hold::{Away, Hold, Place, Stage},
-    host::{key, unkey, Host, Mapping, Remote},
+    host::{key, unkey, Former, Host, Mapping, Remote},
     misses::Miss,
     net::{
         bindings::*,
@@ -67,7 +67,12 @@ pub(super) fn step(
 
 /// Puts a mapping in the place of the one that is known, if any, and lets go of what waited for it. Keeps the
 /// counts of networks and remote hosts, and the states of ports. Under the control lock.
-pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping) -> Answer {
+pub(super) fn install(
+    host: &Host,
+    vni: Vni,
+    address: Ipv4Addr,
+    mut mapping: Mapping,
+) -> Answer {
     let key = key(vni, address);
     let reader = rcu::read_lock();
     let old = host.mappings().get(key, Rcu::from(&reader));
@@ -85,6 +90,12 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping
     }
     let waiting = old_queue.or_else(|| host.miss_queue(key));
     let new_remote = mapping.place.away().map(|away| away.remote.clone());
+    let left = old_remote.clone().filter(|old| {
+        new_remote
+            .as_ref()
+            .is_some_and(|new| new.locator != old.locator)
+    });
+    mapping.former = left.clone().map(Former::new);
     let new_port = mapping.place.port().cloned();
     let mortal = mapping.expiry.is_mortal();
     let hold = match &mapping.place {
@@ -96,12 +107,13 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping
             // What waits goes before what comes now, which queues behind it.
             let stage = Stage::Settled(mapping.place.clone());
             let hold = Arc::new(Hold { queue: queue.clone(), stage }, GFP_KERNEL)?;
-            let settling = Mapping::new(
+            let mut settling = Mapping::new(
                 mapping.gen,
                 mapping.mac,
                 Place::Held(hold),
                 Expiry::new(mapping.expiry.left()),
             );
+            settling.former = left.map(Former::new);
             host.mappings().set(key, settling)?;
             host.end_miss(key);
             place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &mapping.place);
