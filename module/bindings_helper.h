@@ -17,7 +17,6 @@
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
-#include <net/dst_cache.h>
 #include <net/genetlink.h>
 #include <net/gso.h>
 #include <net/icmp.h>
@@ -30,6 +29,8 @@
 #include <net/rtnetlink.h>
 
 #include "net/netlink-gen.h"
+
+struct ovnet_route;
 
 /* An object in a table: its key is 64 bits, its value follows. */
 struct ovnet_node {
@@ -61,7 +62,9 @@ u32 ovnet_jiffies(void);
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs);
 
 /* The substrate. */
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
+struct ovnet_route __percpu *ovnet_routes_alloc(void);
+void ovnet_routes_free(struct ovnet_route __percpu *routes);
+struct dst_entry *ovnet_route(struct net *net, struct ovnet_route __percpu *routes,
 			      const struct in6_addr *src, const struct in6_addr *dst);
 u32 ovnet_dst_mtu(const struct dst_entry *dst);
 unsigned int ovnet_dst_headroom(const struct dst_entry *dst);

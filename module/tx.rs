@@ -35,7 +35,7 @@ enum Verdict<'a> {
     /// To a port of this host: an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
     /// Onto the substrate: an IPv4 packet of so many bytes.
-    Send(Route, u64),
+    Send(Route<'a>, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Remote, &'a Path, u16),
 }
@@ -52,8 +52,9 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
         Ok(Verdict::Fragment(remote, path, mtu)) => {
             device.count_tx(frame_len);
             frame.fragment(host.net(), device, mtu, |mut piece| {
-                let wrapped = parse(&mut piece)
-                    .and_then(|ip| to_substrate(&ip, Form::Escape, remote, path, host, &mut piece));
+                let wrapped = parse(&mut piece).and_then(|ip| {
+                    to_substrate(&ip, Form::Escape, remote, path, host, &mut piece, rcu)
+                });
                 match wrapped {
                     Ok(Verdict::Send(route, len)) => launch(piece, route, len, device, host),
                     // The path has become narrower just now.
@@ -85,7 +86,7 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
 }
 
 /// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-fn launch(packet: Skb, route: Route, len: u64, device: &Device, host: &Host) {
+fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
     host.stats().add(Count::TxPackets, 1);
     host.stats().add(Count::TxBytes, len);
     packet.send(host.net(), route, device);
@@ -182,7 +183,7 @@ fn ipv4<'a>(
         }
         Place::Remote(remote, path) => {
             let form = fast::form(&ip, own.network.fidelity());
-            to_substrate(&ip, form, remote, path, host, frame)
+            to_substrate(&ip, form, remote, path, host, frame, rcu)
         }
         Place::Deleted => Err(DropReason::NoMapping),
     }
@@ -242,11 +243,12 @@ fn to_substrate<'a>(
     path: &'a Path,
     host: &Host,
     packet: &mut Skb,
+    rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let (src, dst) = (path.from().address(ip.src), path.to().address(ip.dst));
     let route = remote
         .routes
-        .route(host.net(), &src, &dst)
+        .route(host.net(), &src, &dst, rcu)
         .ok_or(DropReason::NoRoute)?;
     let growth = match form {
         Form::Fast => fast::GROWTH,
