@@ -21,7 +21,6 @@
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
-#include <net/dst_cache.h>
 #include <net/genetlink.h>
 #include <net/gso.h>
 #include <net/icmp.h>
@@ -34,6 +33,8 @@
 #include <net/rtnetlink.h>
 
 #include "net/netlink-gen.h"
+
+struct ovnet_route;
 
 /* An object in a table: its key is 64 bits, its value follows. */
 struct ovnet_node {
@@ -81,7 +82,9 @@ void ovnet_work_init(struct delayed_work *work, work_func_t function);
 void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now);
 
 /* The substrate. */
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
+struct ovnet_route __percpu *ovnet_routes_alloc(void);
+void ovnet_routes_free(struct ovnet_route __percpu *routes);
+struct dst_entry *ovnet_route(struct net *net, struct ovnet_route __percpu *routes,
 			      const struct in6_addr *src, const struct in6_addr *dst);
 u32 ovnet_dst_mtu(const struct dst_entry *dst);
 unsigned int ovnet_dst_headroom(const struct dst_entry *dst);

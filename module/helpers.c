@@ -229,47 +229,6 @@ void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
 	queue_delayed_work(system_unbound_wq, work, jiffies_from_now);
 }
 
-/* ---- the substrate ------------------------------------------------------- */
-
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
-			      const struct in6_addr *src, const struct in6_addr *dst)
-{
-	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
-	struct dst_entry *route;
-	struct in6_addr cached;
-
-	route = dst_cache_get_ip6(cache, &cached);
-	if (likely(route))
-		return route;
-	route = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
-	if (route->error || route->dev->flags & IFF_LOOPBACK) {
-		dst_release(route);
-		return NULL;
-	}
-	dst_cache_set_ip6(cache, route, src);
-	return route;
-}
-
-u32 ovnet_dst_mtu(const struct dst_entry *dst)
-{
-	return dst_mtu(dst);
-}
-
-unsigned int ovnet_dst_headroom(const struct dst_entry *dst)
-{
-	return LL_RESERVED_SPACE(dst->dev) + dst->header_len;
-}
-
-void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet)
-{
-	skb_scrub_packet(skb, xnet);
-	skb_dst_set(skb, dst);
-	skb->dev = dst->dev;
-	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
-	ip6_local_out(net, NULL, skb);
-}
-
 /* ---- devices and namespaces ---------------------------------------------- */
 
 void *ovnet_netdev_priv(struct net_device *dev)
@@ -543,10 +502,31 @@ void ovnet_nlmsg_free(struct sk_buff *skb)
 
 /* ---- tables ---------------------------------------------------------------- */
 
+/*
+ * Keys come from whoever configures the host.  The seed is random and the two
+ * multiplications carry every bit of the key to every bit that counts.
+ */
+static u32 ovnet_table_hash(const void *data, u32 len, u32 seed)
+{
+	u64 hash = *(const u64 *)data ^ seed;
+
+	hash *= GOLDEN_RATIO_64;
+	hash ^= hash >> 32;
+	hash *= GOLDEN_RATIO_64;
+	return hash >> 32;
+}
+
+static int ovnet_table_compare(struct rhashtable_compare_arg *arg, const void *object)
+{
+	return *(const u64 *)arg->key != ((const struct ovnet_node *)object)->key;
+}
+
 static const struct rhashtable_params ovnet_table_params = {
 	.head_offset = offsetof(struct ovnet_node, head),
 	.key_offset = offsetof(struct ovnet_node, key),
 	.key_len = sizeof_field(struct ovnet_node, key),
+	.hashfn = ovnet_table_hash,
+	.obj_cmpfn = ovnet_table_compare,
 	.automatic_shrinking = true,
 };
 

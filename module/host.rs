@@ -70,7 +70,7 @@ impl Remote {
 
     /// The largest packet that the path takes, as far as is known.
     #[inline]
-    pub(crate) fn mtu(&self, route: &Route) -> u32 {
+    pub(crate) fn mtu(&self, route: &Route<'_>) -> u32 {
         match self.path_mtu() {
             Some(known) => route.mtu().min(known),
             None => route.mtu(),

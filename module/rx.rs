@@ -59,7 +59,7 @@ enum Verdict<'a> {
     /// To a port: a frame with an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
     /// To the host where the node is by now (MV4).
-    Forward(Route),
+    Forward(Route<'a>),
     /// Until what it needs is known.
     Wait(Wait<'a>),
 }
@@ -162,7 +162,7 @@ fn accept<'a>(
         Way::Port(to) => to,
         Way::Wait(queue) => return Ok(Verdict::Wait(Wait::Node(queue))),
         Way::Host(away) => {
-            let route = forward(host, away, ip, packet)?;
+            let route = forward(host, away, ip, packet, rcu)?;
             host.report_stale(vni, dst.node, src.locator);
             return Ok(Verdict::Forward(route));
         }
@@ -181,14 +181,20 @@ fn accept<'a>(
 }
 
 /// Makes the packet one for the host where its node is by now.
-fn forward(host: &Host, away: &Away, ip: &Ipv6, packet: &mut Skb) -> Result<Route, DropReason> {
+fn forward<'a>(
+    host: &Host,
+    away: &Away,
+    ip: &Ipv6,
+    packet: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Result<Route<'a>, DropReason> {
     let Away { remote, path } = away;
     let (from, to) = (path.from().address(Ipv4Addr::from_bits(0)), {
         path.to().address(node_of(&ip.dst))
     });
     let route = remote
         .routes
-        .route(host.net(), &from, &to)
+        .route(host.net(), &from, &to, rcu)
         .ok_or(DropReason::NoRoute)?;
     if !packet.fits(remote.mtu(&route)) {
         return Err(DropReason::TooBig);

@@ -40,7 +40,7 @@ enum Verdict<'a> {
     /// To a port of this host: an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
     /// Onto the substrate: a frame of so many bytes, with an IPv4 packet of so many.
-    Send(Route, u32, u64),
+    Send(Route<'a>, u32, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Away, u16),
     /// Until what it needs is known.
@@ -70,7 +70,7 @@ pub(crate) fn transmit(
     for _ in 0..LOOKS {
         let wait = match decide(port, device, host, &mut frame, turn, rcu) {
             Ok(Verdict::Wait(wait)) => wait,
-            verdict => return carry_out(verdict, device, host, frame),
+            verdict => return carry_out(verdict, device, host, frame, rcu),
         };
         let again = match wait {
             Wait::Node(queue) => host.wait(frame, Side::Sent, queue),
@@ -93,6 +93,7 @@ fn carry_out(
     device: &Device,
     host: &Host,
     frame: Skb,
+    rcu: Rcu<'_>,
 ) {
     let stats = host.stats();
     match verdict {
@@ -104,7 +105,7 @@ fn carry_out(
             device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32));
             frame.fragment(host.net(), device, mtu, |mut piece| {
                 let wrapped = parse(&mut piece)
-                    .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece));
+                    .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, rcu));
                 match wrapped {
                     Ok(Verdict::Send(route, _, len)) => launch(piece, route, len, device, host),
                     // The path has become narrower just now.
@@ -152,7 +153,7 @@ impl Host {
 }
 
 /// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-fn launch(packet: Skb, route: Route, len: u64, device: &Device, host: &Host) {
+fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
     host.stats().add(Count::TxPackets, 1);
     host.stats().add(Count::TxBytes, len);
     packet.send(host.net(), route, device);
@@ -326,7 +327,7 @@ fn ipv4<'a>(
         }
         Way::Host(away) => {
             let form = fast::form(&ip, own.network.fidelity());
-            match to_substrate(&ip, form, away, host, frame)? {
+            match to_substrate(&ip, form, away, host, frame, rcu)? {
                 Verdict::Send(route, _, len) => Ok(Verdict::Send(route, frame_len, len)),
                 other => Ok(other),
             }
@@ -388,12 +389,13 @@ fn to_substrate<'a>(
     away: &'a Away,
     host: &Host,
     packet: &mut Skb,
+    rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let Away { remote, path } = away;
     let (src, dst) = (path.from().address(ip.src), path.to().address(ip.dst));
     let route = remote
         .routes
-        .route(host.net(), &src, &dst)
+        .route(host.net(), &src, &dst, rcu)
         .ok_or(DropReason::NoRoute)?;
     let growth = match form {
         Form::Fast => fast::GROWTH,

@@ -342,18 +342,18 @@ impl Skb {
     }
 
     /// Sends the IPv6 packet onto the substrate of `net`.
-    pub(crate) fn send(self, net: Net, route: Route, from: &Device) {
+    pub(crate) fn send(self, net: Net, route: Route<'_>, from: &Device) {
         let crossing = !from.is_in(net);
-        // SAFETY: The packet and the reference to the route are given away.
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
         unsafe {
-            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.into_raw(), crossing)
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), crossing)
         };
     }
 
     /// Sends on an IPv6 packet that the substrate of `net` brought.
-    pub(crate) fn forward(self, net: Net, route: Route) {
-        // SAFETY: The packet and the reference to the route are given away.
-        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.into_raw(), false) };
+    pub(crate) fn forward(self, net: Net, route: Route<'_>) {
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
+        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), false) };
     }
 
     /// Hands the Ethernet frame to `device` as received.
