@@ -42,7 +42,16 @@ impl Receiver for Host {
             && [v0, v1, v2] != [0; 3]
     }
 
-    fn receive(&self, mut packet: Skb, rcu: Rcu<'_>) {
+    /// What the device chained together (`rx-gro-list`) is received one by one.
+    fn receive(&self, packet: Skb, rcu: Rcu<'_>) {
+        if let Err((packet, reason)) = packet.apart(|packet| self.receive_one(packet, rcu)) {
+            self.drop_packet(packet, reason);
+        }
+    }
+}
+
+impl Host {
+    fn receive_one(&self, mut packet: Skb, rcu: Rcu<'_>) {
         let available = packet.len();
         let ip = match packet
             .head(IPV6_LEN)
