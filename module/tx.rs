@@ -7,12 +7,14 @@
 //! frame -> source check -> ARP? answer
 //!                       -> IPv4: mapping -> local port: deliver
 //!                                        -> remote host: form, route, size, translate or wrap, send
+//!                                        -> external machine: see `external`
 //!                                        -> on its way, or unknown: wait
 //! ```
 
 use crate::{
+    external::{self, External},
     hold::{Away, Way, MOVE_ROOM},
-    host::{Host, Mapping},
+    host::{Host, Mapping, Network},
     misses::Asker,
     net::{
         device::{Device, DeviceRef},
@@ -43,6 +45,8 @@ enum Verdict<'a> {
     Send(Route<'a>, u32, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Away, u16),
+    /// To a machine that knows nothing of the overlay.
+    External(&'a Network, &'a External),
     /// Until what it needs is known.
     Wait(Wait<'a>),
 }
@@ -129,6 +133,9 @@ fn carry_out(
             }
             None => host.drop_packet(frame, DropReason::NoMemory),
         },
+        Ok(Verdict::External(network, external)) => {
+            external::send(host, device, network, external, frame, rcu);
+        }
         // Waits are the caller's.
         Ok(Verdict::Wait(_)) => host.drop_packet(frame, DropReason::ParkedOverflow),
         Err(reason) => {
@@ -153,7 +160,7 @@ impl Host {
 }
 
 /// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
+pub(crate) fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
     host.stats().add(Count::TxPackets, 1);
     host.stats().add(Count::TxBytes, len);
     packet.send(host.net(), route, device);
@@ -272,7 +279,7 @@ fn nowhere<'a>(
 }
 
 fn ipv4<'a>(
-    own: &Attachment,
+    own: &'a Attachment,
     ethernet: &Ethernet,
     device: &Device,
     host: &'a Host,
@@ -299,7 +306,7 @@ fn ipv4<'a>(
     let mapping = host.mapping(vni, ip.dst, rcu);
     let way = mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_sender(turn));
     let mapping = match (mapping, &way) {
-        (Some(mapping), Way::Port(_) | Way::Host(_)) => mapping,
+        (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
         (mapping, way) => {
             // What waits is the frame.
             if !frame.push(Ethernet::LEN as u32) {
@@ -332,6 +339,7 @@ fn ipv4<'a>(
                 other => Ok(other),
             }
         }
+        Way::External(external) => Ok(Verdict::External(&own.network, external)),
         Way::Wait(_) | Way::Nowhere => Err(DropReason::NoMapping),
     }
 }
