@@ -20,8 +20,9 @@
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <linux/workqueue.h>
-#include <net/dst_cache.h>
 #include <net/genetlink.h>
 #include <net/gso.h>
 #include <net/icmp.h>
@@ -34,6 +35,8 @@
 #include <net/rtnetlink.h>
 
 #include "net/netlink-gen.h"
+
+struct ovnet_route;
 
 /* An object in a table: its key is 64 bits, its value follows. */
 struct ovnet_node {
@@ -58,9 +61,17 @@ struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
 int ovnet_skb_encapsulate(struct sk_buff *skb);
 int ovnet_skb_decapsulate(struct sk_buff *skb);
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context);
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
 			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
 			void *context);
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb);
+bool ovnet_skb_is_partial(const struct sk_buff *skb);
+int ovnet_skb_checksum_help(struct sk_buff *skb);
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len);
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len);
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs);
 
 /* Packets that wait, locks, work. */
@@ -81,7 +92,9 @@ void ovnet_work_init(struct delayed_work *work, work_func_t function);
 void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now);
 
 /* The substrate. */
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
+struct ovnet_route __percpu *ovnet_routes_alloc(void);
+void ovnet_routes_free(struct ovnet_route __percpu *routes);
+struct dst_entry *ovnet_route(struct net *net, struct ovnet_route __percpu *routes,
 			      const struct in6_addr *src, const struct in6_addr *dst);
 u32 ovnet_dst_mtu(const struct dst_entry *dst);
 unsigned int ovnet_dst_headroom(const struct dst_entry *dst);
@@ -171,6 +184,7 @@ static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV4 = SKB_GSO_TCPV4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV6 = SKB_GSO_TCPV6;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCP_FIXEDID = SKB_GSO_TCP_FIXEDID;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_FRAGLIST = SKB_GSO_FRAGLIST;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;

@@ -95,6 +95,22 @@ int ovnet_skb_decapsulate(struct sk_buff *skb)
 	return iptunnel_pull_offloads(skb);
 }
 
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context)
+{
+	const netdev_features_t features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_CSUM;
+	struct sk_buff *pieces = __skb_gso_segment(skb, features, false), *next;
+
+	if (IS_ERR_OR_NULL(pieces))
+		return pieces ? PTR_ERR(pieces) : -EINVAL;
+	consume_skb(skb);
+	skb_list_walk_safe(pieces, skb, next) {
+		skb_mark_not_on_list(skb);
+		piece(context, skb);
+	}
+	return 0;
+}
+
 /*
  * The kernel's fragmentation takes its size and its output from a route: this
  * one lives on the stack for the length of a call.
@@ -140,6 +156,46 @@ void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device 
 	IPCB(skb)->frag_max_size = mtu;
 	IPCB(skb)->opt.optlen = ip_hdrlen(skb) - sizeof(struct iphdr);
 	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
+}
+
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb)
+{
+	return skb_network_header_len(skb) + skb_shinfo(skb)->gso_size +
+	       (skb_is_gso_tcp(skb) ? tcp_hdrlen(skb) : sizeof(struct udphdr));
+}
+
+bool ovnet_skb_is_partial(const struct sk_buff *skb)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL;
+}
+
+int ovnet_skb_checksum_help(struct sk_buff *skb)
+{
+	return skb_checksum_help(skb);
+}
+
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len)
+{
+	return (__force u16)~csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len)
+{
+	struct sk_buff *piece = alloc_skb(headroom + header_len + len, GFP_ATOMIC);
+
+	if (!piece)
+		return NULL;
+	skb_reserve(piece, headroom);
+	skb_put_zero(piece, header_len);
+	if (skb_copy_bits(skb, from, skb_put(piece, len), len)) {
+		kfree_skb(piece);
+		return NULL;
+	}
+	piece->dev = skb->dev;
+	piece->mark = skb->mark;
+	piece->priority = skb->priority;
+	return piece;
 }
 
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
@@ -227,47 +283,6 @@ void ovnet_work_init(struct delayed_work *work, work_func_t function)
 void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
 {
 	queue_delayed_work(system_unbound_wq, work, jiffies_from_now);
-}
-
-/* ---- the substrate ------------------------------------------------------- */
-
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
-			      const struct in6_addr *src, const struct in6_addr *dst)
-{
-	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
-	struct dst_entry *route;
-	struct in6_addr cached;
-
-	route = dst_cache_get_ip6(cache, &cached);
-	if (likely(route))
-		return route;
-	route = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
-	if (route->error || route->dev->flags & IFF_LOOPBACK) {
-		dst_release(route);
-		return NULL;
-	}
-	dst_cache_set_ip6(cache, route, src);
-	return route;
-}
-
-u32 ovnet_dst_mtu(const struct dst_entry *dst)
-{
-	return dst_mtu(dst);
-}
-
-unsigned int ovnet_dst_headroom(const struct dst_entry *dst)
-{
-	return LL_RESERVED_SPACE(dst->dev) + dst->header_len;
-}
-
-void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet)
-{
-	skb_scrub_packet(skb, xnet);
-	skb_dst_set(skb, dst);
-	skb->dev = dst->dev;
-	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
-	ip6_local_out(net, NULL, skb);
 }
 
 /* ---- devices and namespaces ---------------------------------------------- */
@@ -543,10 +558,31 @@ void ovnet_nlmsg_free(struct sk_buff *skb)
 
 /* ---- tables ---------------------------------------------------------------- */
 
+/*
+ * Keys come from whoever configures the host.  The seed is random and the two
+ * multiplications carry every bit of the key to every bit that counts.
+ */
+static u32 ovnet_table_hash(const void *data, u32 len, u32 seed)
+{
+	u64 hash = *(const u64 *)data ^ seed;
+
+	hash *= GOLDEN_RATIO_64;
+	hash ^= hash >> 32;
+	hash *= GOLDEN_RATIO_64;
+	return hash >> 32;
+}
+
+static int ovnet_table_compare(struct rhashtable_compare_arg *arg, const void *object)
+{
+	return *(const u64 *)arg->key != ((const struct ovnet_node *)object)->key;
+}
+
 static const struct rhashtable_params ovnet_table_params = {
 	.head_offset = offsetof(struct ovnet_node, head),
 	.key_offset = offsetof(struct ovnet_node, key),
 	.key_len = sizeof_field(struct ovnet_node, key),
+	.hashfn = ovnet_table_hash,
+	.obj_cmpfn = ovnet_table_compare,
 	.automatic_shrinking = true,
 };
 

@@ -8,6 +8,7 @@
 use crate::{
     events::Limits,
     expiry::{self, Expiry},
+    external::External,
     hold::{Hold, Place, Stage},
     misses::{self, Misses},
     net::{
@@ -32,8 +33,8 @@ use kernel::{
     },
 };
 use ovnet_engine::{
-    fast::Fidelity,
-    DropReason, Locator, Mac, Vni,
+    fast::{Fidelity, Path},
+    DropReason, Locator, Mac, SubstratePrefix, Vni,
 };
 
 /// The most mappings a host keeps unless told otherwise, tombstones included.
@@ -70,7 +71,7 @@ impl Remote {
 
     /// The largest packet that the path takes, as far as is known.
     #[inline]
-    pub(crate) fn mtu(&self, route: &Route) -> u32 {
+    pub(crate) fn mtu(&self, route: &Route<'_>) -> u32 {
         match self.path_mtu() {
             Some(known) => route.mtu().min(known),
             None => route.mtu(),
@@ -139,6 +140,27 @@ pub(crate) struct Mapping {
     pub(crate) place: Place,
     /// For how long.
     pub(crate) expiry: Expiry,
+    /// Where it was before.
+    pub(crate) former: Option<Former>,
+}
+
+/// The remote host that a node has left. What it sent from there may be under way still.
+pub(crate) struct Former {
+    /// The host.
+    pub(crate) remote: Arc<Remote>,
+    /// Until when packets from there are believed.
+    until: Moment,
+}
+
+/// For how long packets may be under way after their node has moved, in milliseconds.
+const UNDER_WAY: u32 = 1000;
+
+impl Former {
+    /// A host that is left now.
+    pub(crate) fn new(remote: Arc<Remote>) -> Self {
+        let until = Moment::now().after(UNDER_WAY);
+        Former { remote, until }
+    }
 }
 
 /// The state of a namespace.
@@ -158,6 +180,9 @@ pub(crate) struct Host {
     /// Places on their way to be others, by [`key`].
     #[pin]
     holds: Table<Arc<Hold>>,
+    /// Machines that know nothing of the overlay, by [`crate::external::key`].
+    #[pin]
+    externals: Table<Arc<External>>,
     #[pin]
     misses: Misses,
     sweep: expiry::Sweep,
@@ -190,6 +215,7 @@ impl Namespaced for Host {
             networks <- Table::new(),
             remotes <- Table::new(),
             holds <- Table::new(),
+            externals <- Table::new(),
             misses <- Misses::new(),
             sweep: expiry::Sweep::new(),
             mappings_max: Atomic::new(MAPPINGS_MAX),
@@ -275,6 +301,11 @@ impl Host {
     /// Places on their way to be others, by [`key`].
     pub(crate) fn holds(&self) -> &Table<Arc<Hold>> {
         &self.holds
+    }
+
+    /// Machines that know nothing of the overlay, by [`crate::external::key`].
+    pub(crate) fn externals(&self) -> &Table<Arc<External>> {
+        &self.externals
     }
 
     /// Addresses that are asked for.
@@ -365,7 +396,21 @@ impl Mapping {
             mac,
             place,
             expiry,
+            former: None,
         }
+    }
+
+    /// The path of packets from `from` if the node is there, or was just now (RX2).
+    #[inline]
+    pub(crate) fn path_from(&self, from: SubstratePrefix) -> Option<Path> {
+        let away = self.place.sends_from()?;
+        if away.path.to() == from {
+            return Some(away.path);
+        }
+        let former = self.former.as_ref()?;
+        let there = away.path.to().behind(former.remote.locator);
+        (there == from && !former.until.is_past(Moment::now()))
+            .then(|| Path::new(away.path.from(), there))
     }
 
     /// Its state, as netlink numbers it.
@@ -374,6 +419,7 @@ impl Mapping {
             Place::Local(_) => OVNET_MAPPING_STATE_LOCAL,
             Place::Remote(_) => OVNET_MAPPING_STATE_REMOTE,
             Place::Moved(_) => OVNET_MAPPING_STATE_MOVED,
+            Place::External(_) => OVNET_MAPPING_STATE_EXTERNAL,
             Place::Deleted => OVNET_MAPPING_STATE_DELETED,
             Place::Held(hold) => match hold.stage {
                 Stage::Standby(_, Some(_)) => OVNET_MAPPING_STATE_REMOTE,
@@ -388,7 +434,7 @@ impl Mapping {
         match self.place.settled() {
             Place::Local(_) => host.locator(),
             Place::Remote(away) | Place::Moved(away) => Some(away.remote.locator),
-            Place::Deleted => None,
+            Place::External(_) | Place::Deleted => None,
             Place::Held(hold) => match &hold.stage {
                 Stage::Standby(_, away) => away.as_ref().map(|away| away.remote.locator),
                 _ => host.locator(),

@@ -7,12 +7,14 @@
 //! frame -> source check -> ARP? answer
 //!                       -> IPv4: mapping -> local port: deliver
 //!                                        -> remote host: form, route, size, translate or wrap, send
+//!                                        -> external machine: see `external`
 //!                                        -> on its way, or unknown: wait
 //! ```
 
 use crate::{
+    external::{self, External},
     hold::{Away, Way, MOVE_ROOM},
-    host::{Host, Mapping},
+    host::{Host, Mapping, Network},
     misses::Asker,
     net::{
         device::{Device, DeviceRef},
@@ -40,9 +42,11 @@ enum Verdict<'a> {
     /// To a port of this host: an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
     /// Onto the substrate: a frame of so many bytes, with an IPv4 packet of so many.
-    Send(Route, u32, u64),
+    Send(Route<'a>, u32, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Away, u16),
+    /// To a machine that knows nothing of the overlay.
+    External(&'a Network, &'a External),
     /// Until what it needs is known.
     Wait(Wait<'a>),
 }
@@ -70,7 +74,7 @@ pub(crate) fn transmit(
     for _ in 0..LOOKS {
         let wait = match decide(port, device, host, &mut frame, turn, rcu) {
             Ok(Verdict::Wait(wait)) => wait,
-            verdict => return carry_out(verdict, device, host, frame),
+            verdict => return carry_out(verdict, device, host, frame, rcu),
         };
         let again = match wait {
             Wait::Node(queue) => host.wait(frame, Side::Sent, queue),
@@ -93,6 +97,7 @@ fn carry_out(
     device: &Device,
     host: &Host,
     frame: Skb,
+    rcu: Rcu<'_>,
 ) {
     let stats = host.stats();
     match verdict {
@@ -104,7 +109,7 @@ fn carry_out(
             device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32));
             frame.fragment(host.net(), device, mtu, |mut piece| {
                 let wrapped = parse(&mut piece)
-                    .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece));
+                    .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, rcu));
                 match wrapped {
                     Ok(Verdict::Send(route, _, len)) => launch(piece, route, len, device, host),
                     // The path has become narrower just now.
@@ -128,6 +133,9 @@ fn carry_out(
             }
             None => host.drop_packet(frame, DropReason::NoMemory),
         },
+        Ok(Verdict::External(network, external)) => {
+            external::send(host, device, network, external, frame, rcu);
+        }
         // Waits are the caller's.
         Ok(Verdict::Wait(_)) => host.drop_packet(frame, DropReason::ParkedOverflow),
         Err(reason) => {
@@ -152,7 +160,7 @@ impl Host {
 }
 
 /// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-fn launch(packet: Skb, route: Route, len: u64, device: &Device, host: &Host) {
+pub(crate) fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
     host.stats().add(Count::TxPackets, 1);
     host.stats().add(Count::TxBytes, len);
     packet.send(host.net(), route, device);
@@ -271,7 +279,7 @@ fn nowhere<'a>(
 }
 
 fn ipv4<'a>(
-    own: &Attachment,
+    own: &'a Attachment,
     ethernet: &Ethernet,
     device: &Device,
     host: &'a Host,
@@ -298,7 +306,7 @@ fn ipv4<'a>(
     let mapping = host.mapping(vni, ip.dst, rcu);
     let way = mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_sender(turn));
     let mapping = match (mapping, &way) {
-        (Some(mapping), Way::Port(_) | Way::Host(_)) => mapping,
+        (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
         (mapping, way) => {
             // What waits is the frame.
             if !frame.push(Ethernet::LEN as u32) {
@@ -326,11 +334,12 @@ fn ipv4<'a>(
         }
         Way::Host(away) => {
             let form = fast::form(&ip, own.network.fidelity());
-            match to_substrate(&ip, form, away, host, frame)? {
+            match to_substrate(&ip, form, away, host, frame, rcu)? {
                 Verdict::Send(route, _, len) => Ok(Verdict::Send(route, frame_len, len)),
                 other => Ok(other),
             }
         }
+        Way::External(external) => Ok(Verdict::External(&own.network, external)),
         Way::Wait(_) | Way::Nowhere => Err(DropReason::NoMapping),
     }
 }
@@ -388,12 +397,13 @@ fn to_substrate<'a>(
     away: &'a Away,
     host: &Host,
     packet: &mut Skb,
+    rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let Away { remote, path } = away;
     let (src, dst) = (path.from().address(ip.src), path.to().address(ip.dst));
     let route = remote
         .routes
-        .route(host.net(), &src, &dst)
+        .route(host.net(), &src, &dst, rcu)
         .ok_or(DropReason::NoRoute)?;
     let growth = match form {
         Form::Fast => fast::GROWTH,

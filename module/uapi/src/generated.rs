@@ -274,6 +274,9 @@ pub enum MappingAttr {
     Idle = 12,
     /// Packets that wait for the mapping.
     Parked = 13,
+    /// Instead of a locator: the IPv6 address of a machine that knows nothing of the overlay, for
+    /// which the mapping's address stands in its network.
+    External = 14,
 }
 
 impl MappingAttr {
@@ -294,6 +297,7 @@ impl MappingAttr {
             MappingAttr::HardTtl => Some("hard-ttl"),
             MappingAttr::Idle => Some("idle"),
             MappingAttr::Parked => Some("parked"),
+            MappingAttr::External => Some("external"),
             MappingAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -467,6 +471,9 @@ pub enum MappingState {
     Pending = 4,
     /// Known not to exist, for a while.
     Negative = 5,
+    /// A machine on the substrate that knows nothing of the overlay; packets to it are translated
+    /// as by RFC 7915.
+    External = 6,
 }
 
 impl MappingState {
@@ -480,6 +487,7 @@ impl MappingState {
             MappingState::Moved => Some("moved"),
             MappingState::Pending => Some("pending"),
             MappingState::Negative => Some("negative"),
+            MappingState::External => Some("external"),
             MappingState::UnrecognizedConst(_) => None,
         }
     }
