@@ -14,6 +14,7 @@ mod move_lossless;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
+mod table_update;
 mod wire_stream;
 
 /// Why a case failed, in words.
@@ -49,6 +50,7 @@ pub const ALL: &[Case] = &[
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
+    table_update::CASE,
     wire_stream::CASE,
 ];
 
