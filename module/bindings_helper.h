@@ -82,6 +82,7 @@ void ovnet_dev_hold(struct net_device *dev);
 void ovnet_dev_put(struct net_device *dev);
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len);
 void ovnet_dev_count_rx(struct net_device *dev, unsigned int len);
+void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb);
 void ovnet_dev_count_tx_dropped(struct net_device *dev);
 bool ovnet_dev_mac_is_random(const struct net_device *dev);
 int ovnet_dev_adopt_mac(struct net_device *dev, const u8 *mac, struct netlink_ext_ack *extack);

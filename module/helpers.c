@@ -230,6 +230,30 @@ void ovnet_dev_count_rx(struct net_device *dev, unsigned int len)
 	dev_sw_netstats_rx_add(dev, len);
 }
 
+/* Whether this CPU is receiving a packet on a port that came off the substrate. */
+static DEFINE_PER_CPU(bool, ovnet_receiving);
+
+/*
+ * As dev_forward_skb(), for a frame whose device is up and whose size fits.
+ * What a softirq brings off the substrate goes straight on to the node's stack,
+ * as a bridge passes a frame up; what a process brings, or an overlay inside
+ * an overlay, comes by the backlog, which keeps the stack flat.
+ */
+void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb)
+{
+	dev_sw_netstats_rx_add(dev, skb->len);
+	skb_scrub_packet(skb, !net_eq(dev_net(dev), dev_net(skb->dev)));
+	skb->priority = 0;
+	skb->protocol = eth_type_trans(skb, dev);
+	if (unlikely(!in_serving_softirq() || this_cpu_read(ovnet_receiving))) {
+		netif_rx(skb);
+		return;
+	}
+	this_cpu_write(ovnet_receiving, true);
+	netif_receive_skb(skb);
+	this_cpu_write(ovnet_receiving, false);
+}
+
 void ovnet_dev_count_tx_dropped(struct net_device *dev)
 {
 	dev_core_stats_tx_dropped_inc(dev);

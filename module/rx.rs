@@ -60,7 +60,7 @@ impl Receiver for Host {
             Ok((port, len)) => {
                 self.stats().add(Count::RxPackets, 1);
                 self.stats().add(Count::RxBytes, len);
-                packet.deliver(port);
+                packet.receive(port);
             }
             Err(reason) => self.drop_packet(packet, reason),
         }

@@ -342,6 +342,13 @@ impl Skb {
         }
     }
 
+    /// As [`Skb::deliver`], for what the substrate brought. The caller has checked that the device is up and
+    /// that the frame fits.
+    pub(crate) fn receive(self, device: &Device) {
+        // SAFETY: The device is valid and the frame is given away, whatever comes of it.
+        unsafe { bindings::ovnet_dev_receive(device.as_ptr(), self.into_raw()) };
+    }
+
     /// The frame did what it was for: frees it without calling it lost.
     pub(crate) fn consume(self) {
         // SAFETY: The packet is given away.
