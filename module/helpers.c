@@ -13,9 +13,17 @@ bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 	return pskb_may_pull(skb, len);
 }
 
-int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
+/* Room before the packet, and its first bytes linear; both private. */
+bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len)
 {
-	return skb_cow_head(skb, headroom);
+	if (!pskb_may_pull(skb, len))
+		return false;
+	if (likely(!skb->cloned && skb_headroom(skb) >= headroom))
+		return true;
+	if (skb_cow_head(skb, headroom))
+		return false;
+	return !skb_cloned(skb) || skb_clone_writable(skb, len) ||
+	       !pskb_expand_head(skb, 0, 0, GFP_ATOMIC);
 }
 
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len)
@@ -29,31 +37,9 @@ bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset)
 	       skb_checksum_start_offset(skb) == offset;
 }
 
-void ovnet_skb_forget_complete(struct sk_buff *skb)
+bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu)
 {
-	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE;
-}
-
-u64 ovnet_skb_gso(const struct sk_buff *skb)
-{
-	return (u64)skb_shinfo(skb)->gso_type << 32 | skb_shinfo(skb)->gso_size;
-}
-
-unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb)
-{
-	return skb_is_gso(skb) ? max_t(u16, skb_shinfo(skb)->gso_segs, 1) : 1;
-}
-
-void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type)
-{
-	skb_shinfo(skb)->gso_type = type;
-}
-
-bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu)
-{
-	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu)
-			       : skb->len <= mtu;
+	return skb_gso_validate_network_len(skb, mtu);
 }
 
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
@@ -61,6 +47,7 @@ u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
 	return skb->l4_hash ? skb->hash : 0;
 }
 
+/* What the device summed covers headers that are no more. */
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 {
 	skb->protocol = htons(protocol);
@@ -68,6 +55,8 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 	skb_set_transport_header(skb, l4);
 	skb_reset_mac_len(skb);
 	skb_clear_hash_if_not_l4(skb);
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
 }
 
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
@@ -167,11 +156,6 @@ struct net *ovnet_dev_net(const struct net_device *dev)
 	return dev_net(dev);
 }
 
-bool ovnet_dev_up(const struct net_device *dev)
-{
-	return dev->flags & IFF_UP;
-}
-
 /*
  * lltx and no queue: a packet is translated on the sender's CPU and queued by
  * the substrate's device, once.  The destination stays on the packet for the
@@ -203,11 +187,6 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 	dev->needed_headroom = 32;
 	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE);
 	eth_hw_addr_random(dev);
-}
-
-unsigned int ovnet_dev_mtu(const struct net_device *dev)
-{
-	return READ_ONCE(dev->mtu);
 }
 
 void ovnet_dev_hold(struct net_device *dev)
@@ -497,6 +476,12 @@ void ovnet_percpu_free(void __percpu *counters)
 void ovnet_percpu_add(u64 __percpu *counter, u64 n)
 {
 	this_cpu_add(*counter, n);
+}
+
+void ovnet_percpu_add_two(u64 __percpu *counters, u64 first, u64 second)
+{
+	this_cpu_add(counters[0], first);
+	this_cpu_add(counters[1], second);
 }
 
 u64 ovnet_percpu_sum(u64 __percpu *counter)

@@ -58,8 +58,7 @@ impl Receiver for Host {
         }
         match accept(self, &ip, &mut packet, rcu) {
             Ok((port, len)) => {
-                self.stats().add(Count::RxPackets, 1);
-                self.stats().add(Count::RxBytes, len);
+                self.stats().add_packet(Count::RxPackets, len);
                 packet.receive(port);
             }
             Err(reason) => self.drop_packet(packet, reason),
