@@ -5,8 +5,25 @@
  * again, in module/net.
  */
 #include "bindings_helper.h"
+#include "drop-reasons.h"
+
+/* ---- drop reasons --------------------------------------------------------- */
+
+#define OVNET_NAME(number, name) [number] = name
+static const char *const ovnet_drop_names[] = { OVNET_DROP_REASONS(OVNET_NAME) };
+#undef OVNET_NAME
+
+const struct drop_reason_list ovnet_drop_reasons = {
+	.reasons = ovnet_drop_names,
+	.n_reasons = ARRAY_SIZE(ovnet_drop_names),
+};
 
 /* ---- socket buffers ------------------------------------------------------ */
+
+struct net_device *ovnet_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev;
+}
 
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 {
@@ -220,6 +237,7 @@ bool ovnet_dev_up(const struct net_device *dev)
  * substrate's Ethernet header needs beyond the one it replaces.
  */
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
+		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev))
 {
 	const netdev_features_t features = NETIF_F_SG | NETIF_F_HW_CSUM |
@@ -228,6 +246,7 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 
 	ether_setup(dev);
 	dev->netdev_ops = ops;
+	dev->ethtool_ops = ethtool;
 	dev->priv_destructor = destroy;
 	dev->lltx = true;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
@@ -493,6 +512,21 @@ void ovnet_percpu_free(void __percpu *counters)
 void ovnet_percpu_add(u64 __percpu *counter, u64 n)
 {
 	this_cpu_add(*counter, n);
+}
+
+/* Four pairs of packets and bytes at once, or fewer: one call for a packet. */
+void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
+			u64 __percpu *d, u64 bytes)
+{
+	u64 __percpu *const pairs[] = { a, b, c, d };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		if (!pairs[i])
+			continue;
+		this_cpu_inc(pairs[i][0]);
+		this_cpu_add(pairs[i][1], bytes);
+	}
 }
 
 u64 ovnet_percpu_sum(u64 __percpu *counter)

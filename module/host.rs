@@ -13,11 +13,11 @@ use crate::{
         namespace::{Namespaced, Net, Registry},
         rcu::Rcu,
         route::{Route, RouteCache},
-        skb::{jiffies, Skb, HZ},
+        skb::{jiffies, HZ},
         table::Table,
     },
     port::Port,
-    stats::Stats,
+    stats::{HostStats, NetworkStats, RemoteStats},
 };
 use core::net::Ipv4Addr;
 use kernel::{
@@ -30,7 +30,7 @@ use kernel::{
 };
 use ovnet_engine::{
     fast::{Fidelity, Path},
-    DropReason, Locator, Mac, SubstratePrefix, Vni,
+    Locator, Mac, SubstratePrefix, Vni,
 };
 
 /// The most mappings a host keeps, tombstones included.
@@ -49,6 +49,8 @@ pub(crate) struct Remote {
     /// What routers said of the path: MTU in the low half, when that is forgotten in the high half; 0:
     /// nothing.
     path_mtu: Atomic<u64>,
+    /// The counters, as old as the remote host here.
+    pub(crate) stats: RemoteStats,
 }
 
 /// For how long a path's MTU is believed, in seconds (RFC 8201 §5.3, as `ip6_rt_mtu_expires`).
@@ -62,6 +64,7 @@ impl Remote {
             routes: RouteCache::new()?,
             mappings: Atomic::new(0),
             path_mtu: Atomic::new(0),
+            stats: RemoteStats::new()?,
         })
     }
 
@@ -113,6 +116,8 @@ pub(crate) struct Network {
     pub(crate) ports: Atomic<u32>,
     /// Mappings in the network, tombstones included. Written under the control lock.
     pub(crate) mappings: Atomic<u32>,
+    /// The counters.
+    pub(crate) stats: NetworkStats,
 }
 
 impl Network {
@@ -160,7 +165,7 @@ pub(crate) struct Host {
     networks: Table<Arc<Network>>,
     #[pin]
     remotes: Table<Arc<Remote>>,
-    stats: Stats,
+    stats: HostStats,
     #[pin]
     limits: Limits,
     /// Serialises the writers of everything above.
@@ -183,7 +188,7 @@ impl Namespaced for Host {
             mappings <- Table::new(),
             networks <- Table::new(),
             remotes <- Table::new(),
-            stats: Stats::new()?,
+            stats: HostStats::new()?,
             limits <- Limits::new(),
             control <- new_mutex!(()),
         })
@@ -251,7 +256,7 @@ impl Host {
 
     /// The counters.
     #[inline]
-    pub(crate) fn stats(&self) -> &Stats {
+    pub(crate) fn stats(&self) -> &HostStats {
         &self.stats
     }
 
@@ -274,12 +279,6 @@ impl Host {
         rcu: Rcu<'a>,
     ) -> Option<&'a Mapping> {
         self.mappings.get(key(vni, address), rcu)
-    }
-
-    /// Drops a packet under its one reason.
-    pub(crate) fn drop_packet(&self, packet: Skb, reason: DropReason) {
-        self.stats.add_drop(reason);
-        drop(packet);
     }
 
     /// A mapping's path from this host to a remote one.

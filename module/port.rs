@@ -10,10 +10,11 @@ use crate::{
         rcu::{Rcu, RcuCell},
         skb::Skb,
     },
+    stats::PortStats,
     tx,
 };
 use kernel::{prelude::*, sync::Arc};
-use ovnet_engine::{Identity, Mac};
+use ovnet_engine::{DropReason, Identity, Mac};
 
 /// What a configured port is attached as.
 pub(crate) struct Attachment {
@@ -29,6 +30,7 @@ pub(crate) struct Attachment {
 pub(crate) struct Port {
     /// Written under the host's control lock.
     attachment: RcuCell<Attachment>,
+    stats: PortStats,
 }
 
 impl Port {
@@ -36,6 +38,12 @@ impl Port {
     #[inline]
     pub(crate) fn attachment<'a>(&'a self, rcu: Rcu<'a>) -> Option<&'a Attachment> {
         self.attachment.load(rcu)
+    }
+
+    /// The counters, which go on counting whatever the port is attached as.
+    #[inline]
+    pub(crate) fn stats(&self) -> &PortStats {
+        &self.stats
     }
 
     /// Attaches the port, or detaches it.
@@ -49,9 +57,19 @@ impl Driver for Port {
 
     type Substrate = Host;
 
-    fn new() -> Self {
-        Port {
+    fn new() -> Result<Self> {
+        Ok(Port {
             attachment: RcuCell::empty(),
+            stats: PortStats::new()?,
+        })
+    }
+
+    fn statistics(&self, mut visit: impl FnMut(&str, &str, u64)) {
+        for (name, count) in PortStats::NAMES {
+            visit("", name, self.stats.get(count));
+        }
+        for reason in DropReason::ALL {
+            visit("drop-", reason.name(), self.stats.drops(reason));
         }
     }
 

@@ -10,13 +10,13 @@
 //! ```
 
 use crate::{
-    host::{Host, Place},
+    host::{Host, Place, Remote},
     icmp,
     net::{
         device::DeviceRef,
         hook::Receiver,
         rcu::Rcu,
-        skb::{fresh_id, Skb},
+        skb::{fresh_id, Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST},
     },
     port::Port,
     stats::Count,
@@ -57,9 +57,8 @@ impl Receiver for Host {
             return icmp::receive(self, packet, rcu);
         }
         match accept(self, &ip, &mut packet, rcu) {
-            Ok((port, len)) => {
-                self.stats().add(Count::RxPackets, 1);
-                self.stats().add(Count::RxBytes, len);
+            Ok((port, remote, len)) => {
+                self.count_rx(&packet, port, port.driver(), remote, len, rcu);
                 packet.deliver(port);
             }
             Err(reason) => self.drop_packet(packet, reason),
@@ -67,24 +66,28 @@ impl Receiver for Host {
     }
 }
 
-/// Makes the packet a frame for its port; says which that is and how long the IPv4 packet is.
+/// Makes the packet a frame for its port; says which that is, which remote host it is from, and how long
+/// the IPv4 packet is.
 fn accept<'a>(
     host: &'a Host,
     ip: &Ipv6,
     packet: &mut Skb,
     rcu: Rcu<'a>,
-) -> Result<(&'a DeviceRef<Port>, u64), DropReason> {
+) -> Result<(&'a DeviceRef<Port>, &'a Remote, u64), DropReason> {
     let src = SubstrateAddress::decode(&ip.src);
     let dst = SubstrateAddress::decode(&ip.dst);
     fast::check_arrival(&src, &dst)?;
     let vni = dst.network().ok_or(DropReason::AddressForm)?;
+    packet.flow = Flow::new(vni, src.node, dst.node);
 
     let to = destination(host, vni, &dst, rcu)?;
     let source = host.mapping(vni, src.node, rcu);
     // The path is the one back; what it adds to a checksum is the same both ways.
-    let (from, path) = match source.map(|mapping| (mapping.mac, &mapping.place)) {
+    let (from, remote, path) = match source.map(|mapping| (mapping.mac, &mapping.place)) {
         // RX2: the source must be where the mapping says, or anybody could pose as the node.
-        Some((mac, Place::Remote(remote, path))) if remote.locator == src.locator => (mac, path),
+        Some((mac, Place::Remote(remote, path))) if remote.locator == src.locator => {
+            (mac, remote, path)
+        }
         Some((_, Place::Remote(..) | Place::Local(_))) => {
             host.report_forged(vni, src.node, src.locator);
             return Err(DropReason::ForgedSource);
@@ -99,11 +102,17 @@ fn accept<'a>(
         return Err(DropReason::NoMemory);
     }
     let len = match ip.next_header {
-        escape::IPV4 => unwrap(ip, packet)?,
-        _ => translate(host, vni, ip, path, packet, rcu)?,
+        escape::IPV4 => {
+            packet.flow.form = OVNET_FORM_ESCAPE;
+            unwrap(ip, packet)?
+        }
+        _ => {
+            packet.flow.form = OVNET_FORM_FAST;
+            translate(host, vni, ip, path, packet, rcu)?
+        }
     };
     tx::frame_for(from, to, packet, rcu)?;
-    Ok((to, len.into()))
+    Ok((to, remote, len.into()))
 }
 
 /// Restores the IPv4 header from the fast form; says how long the packet is.

@@ -15,7 +15,7 @@ use crate::{
         device::{Device, DeviceRef},
         rcu::Rcu,
         route::Route,
-        skb::Skb,
+        skb::{Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL},
     },
     port::{Attachment, Port},
     stats::Count,
@@ -34,8 +34,8 @@ enum Verdict<'a> {
     Answer([u8; arp::FRAME_LEN]),
     /// To a port of this host: an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
-    /// Onto the substrate: an IPv4 packet of so many bytes.
-    Send(Route, u64),
+    /// Onto the substrate, to a remote host: an IPv4 packet of so many bytes.
+    Send(&'a Remote, Route, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Remote, &'a Path, u16),
 }
@@ -43,11 +43,11 @@ enum Verdict<'a> {
 /// Takes a frame from the node behind `port`.
 pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb, rcu: Rcu<'_>) {
     let frame_len = frame.len();
-    let stats = host.stats();
     match decide(port, device, host, &mut frame, rcu) {
-        Ok(Verdict::Send(route, len)) => {
+        Ok(Verdict::Send(remote, route, len)) => {
             device.count_tx(frame_len);
-            launch(frame, route, len, device, host);
+            host.count_tx(&frame, device, remote, len, rcu);
+            frame.send(host.net(), route, device);
         }
         Ok(Verdict::Fragment(remote, path, mtu)) => {
             device.count_tx(frame_len);
@@ -55,7 +55,10 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
                 let wrapped = parse(&mut piece)
                     .and_then(|ip| to_substrate(&ip, Form::Escape, remote, path, host, &mut piece));
                 match wrapped {
-                    Ok(Verdict::Send(route, len)) => launch(piece, route, len, device, host),
+                    Ok(Verdict::Send(remote, route, len)) => {
+                        host.count_tx(&piece, device, remote, len, rcu);
+                        piece.send(host.net(), route, device);
+                    }
                     // The path has become narrower just now.
                     Ok(_) => host.drop_packet(piece, DropReason::TooBig),
                     Err(reason) => host.drop_packet(piece, reason),
@@ -64,14 +67,13 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
         }
         Ok(Verdict::Deliver(to, len)) => {
             device.count_tx(frame_len);
-            stats.add(Count::LocalPackets, 1);
-            stats.add(Count::LocalBytes, len);
+            host.count_local(&frame, device, to, to.driver(), len, rcu);
             frame.deliver(to);
         }
         Ok(Verdict::Answer(bytes)) => match Skb::new(device, &bytes) {
             Some(answer) => {
                 device.count_tx(frame_len);
-                stats.add(Count::ArpReplies, 1);
+                host.stats().add(Count::ArpReplies, 1);
                 answer.deliver(device);
                 frame.consume();
             }
@@ -82,13 +84,6 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
             host.drop_packet(frame, reason);
         }
     }
-}
-
-/// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-fn launch(packet: Skb, route: Route, len: u64, device: &Device, host: &Host) {
-    host.stats().add(Count::TxPackets, 1);
-    host.stats().add(Count::TxBytes, len);
-    packet.send(host.net(), route, device);
 }
 
 fn decide<'a>(
@@ -126,6 +121,7 @@ fn arp<'a>(
         .head(Ethernet::LEN + arp::LEN)
         .ok_or(DropReason::Malformed)?;
     let request = Arp::parse(head.get(Ethernet::LEN..).unwrap_or(&[]))?;
+    frame.flow = Flow::new(own.network.vni, request.sender, request.target);
     let asked = arp::question(&request, ethernet.src, &own.identity).inspect_err(|&reason| {
         if matches!(reason, DropReason::SpoofMac | DropReason::SpoofAddress) {
             host.report_spoof(own.network.vni, Some(request.sender), ethernet.src, device);
@@ -154,6 +150,7 @@ fn ipv4<'a>(
         return Err(DropReason::Malformed);
     }
     let ip = parse(frame)?;
+    frame.flow = Flow::new(own.network.vni, ip.src, ip.dst);
     own.identity
         .admits(ethernet.src, ip.src)
         .inspect_err(|_| host.report_spoof(own.network.vni, Some(ip.src), ethernet.src, device))?;
@@ -178,6 +175,7 @@ fn ipv4<'a>(
     match &mapping.place {
         Place::Local(to) => {
             frame_for(own.mac, to, frame, rcu)?;
+            frame.flow.form = OVNET_FORM_LOCAL;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
         Place::Remote(remote, path) => {
@@ -271,12 +269,18 @@ fn to_substrate<'a>(
     if !packet.reserve(route.headroom().saturating_add(growth as u32)) {
         return Err(DropReason::NoMemory);
     }
-    match form {
-        Form::Fast => translate(ip, path, packet)?,
-        Form::Escape => wrap(ip, src, dst, packet)?,
-    }
+    packet.flow.form = match form {
+        Form::Fast => {
+            translate(ip, path, packet)?;
+            OVNET_FORM_FAST
+        }
+        Form::Escape => {
+            wrap(ip, src, dst, packet)?;
+            OVNET_FORM_ESCAPE
+        }
+    };
     packet.is_ipv6();
-    Ok(Verdict::Send(route, ip.total_len.into()))
+    Ok(Verdict::Send(remote, route, ip.total_len.into()))
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.

@@ -25,22 +25,34 @@ use kernel::{
 };
 use ovnet_engine::{Identity, Mac, Vni};
 
-/// The device of this host that a request names.
+/// The device of this host that a request about ports names.
 fn find_device(
     host: &Host,
     request: &Request<'_>,
     rtnl: &Rtnl,
 ) -> Result<DeviceRef<Port>, Refusal> {
-    let index = request.u32(OVNET_A_PORT_IFINDEX).ok_or_else(|| {
-        request.missing(
-            OVNET_A_PORT_IFINDEX,
-            c"the index of the port's device is missing",
-        )
-    })?;
-    let owned = match request.u32(OVNET_A_PORT_NETNS_FD) {
+    find_device_at(
+        host,
+        request,
+        (OVNET_A_PORT_IFINDEX, OVNET_A_PORT_NETNS_FD),
+        rtnl,
+    )
+}
+
+/// The device of this host that a request names by an index and a namespace, each in its attribute.
+pub(super) fn find_device_at(
+    host: &Host,
+    request: &Request<'_>,
+    (index_attr, netns_attr): (u32, u32),
+    rtnl: &Rtnl,
+) -> Result<DeviceRef<Port>, Refusal> {
+    let index = request
+        .u32(index_attr)
+        .ok_or_else(|| request.missing(index_attr, c"the index of the port's device is missing"))?;
+    let owned = match request.u32(netns_attr) {
         Some(fd) => Some(OwnedNet::from_fd(fd).map_err(|errno| {
             let text = c"not a file descriptor of a network namespace";
-            Refusal::new(errno, text).at(OVNET_A_PORT_NETNS_FD)
+            Refusal::new(errno, text).at(netns_attr)
         })?),
         None => None,
     };
@@ -50,7 +62,7 @@ fn find_device(
         .find(|device| device.index() == index && device.is_in(lives_in));
     found.ok_or_else(|| {
         let text = c"no ovnet device with that index there whose substrate is this namespace";
-        Refusal::new(ENODEV, text).at(OVNET_A_PORT_IFINDEX)
+        Refusal::new(ENODEV, text).at(index_attr)
     })
 }
 

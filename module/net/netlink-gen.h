@@ -15,9 +15,11 @@
 int ovnet_nl_host_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_stats_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_host_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_done(struct netlink_callback *cb);
+int ovnet_nl_stats_get_dump_done(struct netlink_callback *cb);
 
 int ovnet_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_host_del_doit(struct sk_buff *skb, struct genl_info *info);
@@ -38,6 +40,7 @@ int ovnet_nl_mapping_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_mapping_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb);
 int ovnet_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	OVNET_NLGRP_EVENTS,

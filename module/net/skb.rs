@@ -3,10 +3,17 @@
 //! Owned socket buffers: the packet, from the moment the kernel hands it over until it is sent,
 //! delivered or dropped. Softirq context, or process context with softirqs off.
 
-use super::{bindings, device::Device, namespace::Net, route::Route};
+use super::{
+    bindings,
+    device::{Device, Driver},
+    drop_reason,
+    namespace::Net,
+    route::Route,
+    trace,
+};
 use core::{net::Ipv4Addr, ptr::NonNull, slice};
 use kernel::prelude::*;
-use ovnet_engine::fast::L4Checksum;
+use ovnet_engine::{fast::L4Checksum, DropReason, Vni};
 
 /// EtherType of IPv6 (IEEE 802 numbers).
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -16,12 +23,50 @@ const ETH_P_IP: u16 = 0x0800;
 /// What the kernel was asked to put off: segmentation that this module cannot carry over.
 pub(crate) struct UnsupportedOffload;
 
-/// An owned socket buffer. Dropping it drops the packet.
+/// What is known of a packet so far, for whoever counts or traces what becomes of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Flow {
+    /// The network it is of; 0: not known yet, and the addresses mean nothing.
+    pub(crate) vni: u32,
+    /// The virtual source.
+    pub(crate) src: u32,
+    /// The virtual destination.
+    pub(crate) dst: u32,
+    /// How it travels, one of the forms below.
+    pub(crate) form: u32,
+}
+
+pub(crate) use bindings::{
+    ovnet_form_OVNET_FORM_ESCAPE as OVNET_FORM_ESCAPE,
+    ovnet_form_OVNET_FORM_FAST as OVNET_FORM_FAST, ovnet_form_OVNET_FORM_LOCAL as OVNET_FORM_LOCAL,
+};
+
+impl Flow {
+    /// A packet between two nodes of a network.
+    #[inline]
+    pub(crate) fn new(vni: Vni, src: Ipv4Addr, dst: Ipv4Addr) -> Self {
+        Flow {
+            vni: vni.get(),
+            src: src.to_bits(),
+            dst: dst.to_bits(),
+            form: bindings::ovnet_form_OVNET_FORM_NONE,
+        }
+    }
+}
+
+/// An owned socket buffer. Dropping it drops the packet, without a reason.
 ///
 /// # Invariants
 ///
-/// The pointer is a valid `sk_buff` that nobody else frees.
-pub(crate) struct Skb(NonNull<bindings::sk_buff>);
+/// The pointer is a valid `sk_buff` that nobody else frees. If it is `from_node`, its device is one of ours
+/// and stays initialised as long as the value lives.
+pub(crate) struct Skb {
+    skb: NonNull<bindings::sk_buff>,
+    /// Whether it comes from the node behind its device, which is one of ours then and lives as long.
+    from_node: bool,
+    /// What is known of it.
+    pub(crate) flow: Flow,
+}
 
 impl Skb {
     /// Takes a packet over from the kernel.
@@ -31,7 +76,38 @@ impl Skb {
     /// `skb` must be valid, and the caller must give up its ownership.
     pub(super) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Option<Self> {
         // INVARIANT: By the contract.
-        NonNull::new(skb).map(Skb)
+        NonNull::new(skb).map(|skb| Skb {
+            skb,
+            from_node: false,
+            flow: Flow::default(),
+        })
+    }
+
+    /// Takes a frame over that the node behind the frame's device sends.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::from_raw`]; the device must be of the one driver there is, initialised, and stay so until
+    /// the packet is sent, delivered or dropped.
+    pub(super) unsafe fn from_node(skb: *mut bindings::sk_buff) -> Option<Self> {
+        // SAFETY: By the contract.
+        let mut packet = unsafe { Self::from_raw(skb) }?;
+        packet.from_node = true;
+        Some(packet)
+    }
+
+    /// The device it came by: the sending node's, or the substrate's. Null: none.
+    #[inline]
+    pub(super) fn device(&self) -> *mut bindings::net_device {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
+    }
+
+    /// The port whose node sends the packet; none for what the substrate brings.
+    #[inline]
+    pub(crate) fn sender<D: Driver>(&self) -> Option<&D> {
+        // SAFETY: By the invariant the device is one of the one driver's, and valid.
+        self.from_node.then(|| unsafe { D::of(self.device()) })
     }
 
     /// A new packet with these bytes, for `device` to receive.
@@ -43,8 +119,8 @@ impl Skb {
         Some(skb)
     }
 
-    fn as_ptr(&self) -> *mut bindings::sk_buff {
-        self.0.as_ptr()
+    pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.skb.as_ptr()
     }
 
     /// Gives ownership up.
@@ -264,6 +340,11 @@ impl Skb {
     /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
     /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
     pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
+        let (from_node, flow) = (self.from_node, self.flow);
+        // The kernel gives each fragment the device of the whole.
+        let mut piece = |fragment: Skb| {
+            piece(fragment.like(from_node, flow));
+        };
         /// # Safety
         ///
         /// Called with the closure below and a fragment that is given away.
@@ -340,6 +421,26 @@ impl Skb {
             bindings::ovnet_dev_count_rx(device.as_ptr(), self.len());
             bindings::dev_forward_skb(device.as_ptr(), self.into_raw());
         }
+    }
+
+    /// What is known of a fragment is what was known of the whole.
+    fn like(mut self, from_node: bool, flow: Flow) -> Self {
+        self.from_node = from_node;
+        self.flow = flow;
+        self
+    }
+
+    /// Drops the packet under a reason that the kernel's tools can tell.
+    pub(crate) fn discard(self, reason: DropReason) {
+        trace::drop(&self, reason);
+        // SAFETY: The packet is given away.
+        unsafe {
+            bindings::sk_skb_reason_drop(
+                core::ptr::null_mut(),
+                self.into_raw(),
+                drop_reason::number(reason),
+            )
+        };
     }
 
     /// The frame did what it was for: frees it without calling it lost.
