@@ -8,6 +8,7 @@
 mod cli;
 mod failure;
 mod host;
+mod manual;
 mod mapping;
 mod monitor;
 mod net;
@@ -16,6 +17,7 @@ mod output;
 mod port;
 mod prefix;
 mod stats;
+mod top;
 mod translate;
 
 use std::io::{self, BufWriter, Write};
