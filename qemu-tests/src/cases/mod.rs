@@ -7,6 +7,7 @@ mod arp;
 mod arrival_check;
 mod capture;
 mod destination_check;
+mod drop_names;
 mod dumps;
 mod escape;
 mod exact_bytes;
@@ -41,6 +42,7 @@ pub const ALL: &[Case] = &[
     capture::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
+    drop_names::CASE,
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
