@@ -5,6 +5,7 @@
 #
 # KERNEL=7.2   build and test for another stock kernel than the newest
 # V=1          show everything
+# KIND=ovnet   the kinds of networks that `make bench` measures, all if absent
 # RUN=FILE     what `make vm` runs in the guest; make itself can only say that
 #              it failed, `target/release/ovnet-vm exec FILE` has its status
 
@@ -13,7 +14,7 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel fuzz demo vm generate \
+.PHONY: all env module user check check-user check-kernel fuzz demo bench vm generate \
 	man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
@@ -42,6 +43,9 @@ fuzz: ## fuzz the engine for SECONDS (60); what it finds is saved to its corpus
 
 demo: module user ## the demonstration, in a guest
 	@$(VM) demo
+
+bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
+	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
 
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
@@ -77,4 +81,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"

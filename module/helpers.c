@@ -20,11 +20,6 @@ const struct drop_reason_list ovnet_drop_reasons = {
 
 /* ---- socket buffers ------------------------------------------------------ */
 
-struct net_device *ovnet_skb_dev(const struct sk_buff *skb)
-{
-	return skb->dev;
-}
-
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_may_pull(skb, len);
@@ -159,11 +154,6 @@ void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device 
 	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
 }
 
-u32 ovnet_jiffies(void)
-{
-	return jiffies;
-}
-
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
 {
 	struct iphdr ip = { .saddr = src, .daddr = dst, .protocol = protocol };
@@ -172,45 +162,83 @@ u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int seg
 	return ntohs(ip.id);
 }
 
-/* ---- the substrate ------------------------------------------------------- */
+/* ---- packets that wait, locks, work ---------------------------------------- */
 
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
-			      const struct in6_addr *src, const struct in6_addr *dst)
+void ovnet_queue_init(struct sk_buff_head *queue)
 {
-	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
-	struct dst_entry *route;
-	struct in6_addr cached;
-
-	route = dst_cache_get_ip6(cache, &cached);
-	if (likely(route))
-		return route;
-	route = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
-	if (route->error || route->dev->flags & IFF_LOOPBACK) {
-		dst_release(route);
-		return NULL;
-	}
-	dst_cache_set_ip6(cache, route, src);
-	return route;
+	skb_queue_head_init(queue);
 }
 
-u32 ovnet_dst_mtu(const struct dst_entry *dst)
+void ovnet_queue_lock(struct sk_buff_head *queue)
 {
-	return dst_mtu(dst);
+	spin_lock_bh(&queue->lock);
 }
 
-unsigned int ovnet_dst_headroom(const struct dst_entry *dst)
+void ovnet_queue_unlock(struct sk_buff_head *queue)
 {
-	return LL_RESERVED_SPACE(dst->dev) + dst->header_len;
+	spin_unlock_bh(&queue->lock);
 }
 
-void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet)
+void ovnet_queue_push(struct sk_buff_head *queue, struct sk_buff *skb)
 {
-	skb_scrub_packet(skb, xnet);
-	skb_dst_set(skb, dst);
-	skb->dev = dst->dev;
-	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
-	ip6_local_out(net, NULL, skb);
+	__skb_queue_tail(queue, skb);
+}
+
+struct sk_buff *ovnet_queue_pop(struct sk_buff_head *queue)
+{
+	return __skb_dequeue(queue);
+}
+
+struct sk_buff *ovnet_queue_peek(const struct sk_buff_head *queue)
+{
+	return skb_peek(queue);
+}
+
+struct net_device *ovnet_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev;
+}
+
+/* The loopback device lives as long as its namespace. */
+void ovnet_skb_forget_device(struct sk_buff *skb, struct net *net)
+{
+	skb_dst_drop(skb);
+	skb->dev = net->loopback_dev;
+}
+
+void ovnet_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void ovnet_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void ovnet_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+void ovnet_softirq_off(void)
+{
+	local_bh_disable();
+}
+
+void ovnet_softirq_on(void)
+{
+	local_bh_enable();
+}
+
+void ovnet_work_init(struct delayed_work *work, work_func_t function)
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
+{
+	queue_delayed_work(system_unbound_wq, work, jiffies_from_now);
 }
 
 /* ---- devices and namespaces ---------------------------------------------- */
@@ -223,6 +251,11 @@ void *ovnet_netdev_priv(struct net_device *dev)
 struct net *ovnet_dev_net(const struct net_device *dev)
 {
 	return dev_net(dev);
+}
+
+const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev)
+{
+	return dev->netdev_ops;
 }
 
 bool ovnet_dev_up(const struct net_device *dev)
@@ -365,6 +398,31 @@ struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr)
 	return info->attrs[attr];
 }
 
+u32 ovnet_info_port(const struct genl_info *info)
+{
+	return info->snd_portid;
+}
+
+struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
+				    struct nlattr *last)
+{
+	struct nlattr *nla = last ? (void *)last + NLA_ALIGN(last->nla_len) :
+		genlmsg_data(info->genlhdr);
+	int left = (void *)info->nlhdr + nlmsg_msg_size(nlmsg_len(info->nlhdr)) - (void *)nla;
+
+	nla_for_each_attr(nla, nla, left, left)
+		if (nla_type(nla) == attr)
+			return nla;
+	return NULL;
+}
+
+int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
+			   const struct nla_policy *policy,
+			   struct netlink_ext_ack *extack)
+{
+	return nla_parse_nested(table, max, nla, policy, extack);
+}
+
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)
 {
 	return genl_dumpit_info(cb)->info.attrs[attr];
@@ -458,10 +516,31 @@ void ovnet_nlmsg_free(struct sk_buff *skb)
 
 /* ---- tables ---------------------------------------------------------------- */
 
+/*
+ * Keys come from whoever configures the host.  The seed is random and the two
+ * multiplications carry every bit of the key to every bit that counts.
+ */
+static u32 ovnet_table_hash(const void *data, u32 len, u32 seed)
+{
+	u64 hash = *(const u64 *)data ^ seed;
+
+	hash *= GOLDEN_RATIO_64;
+	hash ^= hash >> 32;
+	hash *= GOLDEN_RATIO_64;
+	return hash >> 32;
+}
+
+static int ovnet_table_compare(struct rhashtable_compare_arg *arg, const void *object)
+{
+	return *(const u64 *)arg->key != ((const struct ovnet_node *)object)->key;
+}
+
 static const struct rhashtable_params ovnet_table_params = {
 	.head_offset = offsetof(struct ovnet_node, head),
 	.key_offset = offsetof(struct ovnet_node, key),
 	.key_len = sizeof_field(struct ovnet_node, key),
+	.hashfn = ovnet_table_hash,
+	.obj_cmpfn = ovnet_table_compare,
 	.automatic_shrinking = true,
 };
 
@@ -490,6 +569,26 @@ int ovnet_table_replace(struct rhashtable *table, struct ovnet_node *old,
 int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node)
 {
 	return rhashtable_remove_fast(table, &node->head, ovnet_table_params);
+}
+
+static struct ovnet_node *ovnet_table_node(struct rhash_head *head)
+{
+	return rht_is_a_nulls(head) ? NULL : container_of(head, struct ovnet_node, head);
+}
+
+struct ovnet_node *ovnet_table_bucket(struct rhashtable *table, unsigned int bucket,
+				      unsigned int *size)
+{
+	const struct bucket_table *buckets = rht_dereference_rcu(table->tbl, table);
+
+	*size = buckets->size;
+	return bucket < buckets->size ?
+		ovnet_table_node(rht_ptr_rcu(rht_bucket(buckets, bucket))) : NULL;
+}
+
+struct ovnet_node *ovnet_table_next(const struct ovnet_node *node)
+{
+	return ovnet_table_node(rcu_dereference_raw(node->head.next));
 }
 
 unsigned int ovnet_table_len(const struct rhashtable *table)

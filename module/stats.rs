@@ -6,7 +6,7 @@
 //! packet that is dropped under one reason in up to three; traces are taken here too, so that they agree.
 
 use crate::{
-    host::{Host, Place, Remote},
+    host::{Host, Remote},
     net::{
         counters::{count, Counters, Pair},
         device::Device,
@@ -41,6 +41,8 @@ pub(crate) enum Count {
     IcmpErrors,
     /// Received packets whose flow label the substrate cleared.
     LabelsCleared,
+    /// Packets for nodes that have moved, sent on to where they are.
+    Forwarded,
 }
 
 /// Counters as far as [`Count`] `BEFORE`, and then one per drop reason: `ALL` together.
@@ -49,7 +51,7 @@ pub(crate) struct Stats<const BEFORE: usize, const ALL: usize>(Counters<ALL>);
 const REMOTE: usize = Count::RxBytes as usize + 1;
 const PORT: usize = REMOTE;
 const NETWORK: usize = Count::LocalBytes as usize + 1;
-const HOST: usize = Count::LabelsCleared as usize + 1;
+const HOST: usize = Count::Forwarded as usize + 1;
 
 /// The counters of a remote host: what is exchanged with it.
 pub(crate) type RemoteStats = Stats<REMOTE, REMOTE>;
@@ -148,7 +150,7 @@ impl Host {
         packet: &Skb,
         device: &Device,
         port: &Port,
-        remote: &Remote,
+        remote: Option<&Remote>,
         len: u64,
         rcu: Rcu<'_>,
     ) {
@@ -156,7 +158,7 @@ impl Host {
         count(
             [
                 self.stats().pair(Count::RxPackets),
-                remote.stats.pair(Count::RxPackets),
+                remote.and_then(|remote| remote.stats.pair(Count::RxPackets)),
                 port.stats().pair(Count::RxPackets),
                 own.and_then(|own| own.network.stats.pair(Count::RxPackets)),
             ],
@@ -207,7 +209,7 @@ impl Host {
                 network.stats.add_drop(reason);
             }
             let destination = self.mapping(vni, Ipv4Addr::from_bits(packet.flow.dst), rcu);
-            if let Some(Place::Local(port)) = destination.map(|mapping| &mapping.place) {
+            if let Some(port) = destination.and_then(|mapping| mapping.place.port()) {
                 port.driver().stats().add_drop(reason);
             }
         }

@@ -7,10 +7,10 @@ use crate::{
     host::{Host, Network, Remote},
     net::{
         bindings::{
-            ovnet_stats_scope_OVNET_STATS_SCOPE_HOST as SCOPE_HOST,
-            ovnet_stats_scope_OVNET_STATS_SCOPE_NETWORK as SCOPE_NETWORK,
-            ovnet_stats_scope_OVNET_STATS_SCOPE_PORT as SCOPE_PORT,
-            ovnet_stats_scope_OVNET_STATS_SCOPE_REMOTE as SCOPE_REMOTE, *,
+            OVNET_STATS_SCOPE_HOST as SCOPE_HOST,
+            OVNET_STATS_SCOPE_NETWORK as SCOPE_NETWORK,
+            OVNET_STATS_SCOPE_PORT as SCOPE_PORT,
+            OVNET_STATS_SCOPE_REMOTE as SCOPE_REMOTE, *,
         },
         device::{DeviceRef, Devices, Rtnl},
         namespace::Net,
@@ -168,6 +168,7 @@ fn put_counters<const BEFORE: usize, const ALL: usize>(
         (OVNET_A_STATS_ARP_REPLIES, Count::ArpReplies),
         (OVNET_A_STATS_ICMP_ERRORS, Count::IcmpErrors),
         (OVNET_A_STATS_LABELS_CLEARED, Count::LabelsCleared),
+        (OVNET_A_STATS_FORWARDED, Count::Forwarded),
     ] {
         if stats.has(count) {
             message.put_u64(attr, stats.get(count))?;

@@ -37,6 +37,13 @@
 	R(30, "icmp-checksum"), \
 	R(31, "icmp-quote"), \
 	R(32, "udp-zero-checksum"), \
-	R(33, "escape-mismatch")
+	R(33, "escape-mismatch"), \
+	R(34, "unresolved"), \
+	R(35, "parked-overflow"), \
+	R(36, "miss-limit"), \
+	R(37, "no-such-node"), \
+	R(38, "new-address"), \
+	R(39, "port-inactive"), \
+	R(40, "forward-loop")
 
 #endif

@@ -20,8 +20,8 @@ use ovnet_engine::DropReason;
 /// The places we may take: that of stations that join a wireless network, and that of a switch.
 /// Queueing disciplines are always there and must keep theirs, though they list nothing.
 const PLACES: [u32; 2] = [
-    skb_drop_reason_subsys_SKB_DROP_REASON_SUBSYS_MAC80211_UNUSABLE,
-    skb_drop_reason_subsys_SKB_DROP_REASON_SUBSYS_OPENVSWITCH,
+    SKB_DROP_REASON_SUBSYS_MAC80211_UNUSABLE,
+    SKB_DROP_REASON_SUBSYS_OPENVSWITCH,
 ];
 
 /// Whose list is in a place; null: nobody's.
@@ -71,22 +71,22 @@ pub(super) fn number(reason: DropReason) -> skb_drop_reason {
 /// The core's reason that says most of ours.
 fn nearest(reason: DropReason) -> skb_drop_reason {
     match reason {
-        DropReason::Malformed => skb_drop_reason_SKB_DROP_REASON_IP_INHDR,
-        DropReason::PortDown => skb_drop_reason_SKB_DROP_REASON_DEV_READY,
-        DropReason::SpoofMac => skb_drop_reason_SKB_DROP_REASON_MAC_INVALID_SOURCE,
+        DropReason::Malformed => SKB_DROP_REASON_IP_INHDR,
+        DropReason::PortDown => SKB_DROP_REASON_DEV_READY,
+        DropReason::SpoofMac => SKB_DROP_REASON_MAC_INVALID_SOURCE,
         DropReason::SpoofAddress | DropReason::MartianSource => {
-            skb_drop_reason_SKB_DROP_REASON_IP_INVALID_SOURCE
+            SKB_DROP_REASON_IP_INVALID_SOURCE
         }
-        DropReason::NotIpv4 => skb_drop_reason_SKB_DROP_REASON_UNHANDLED_PROTO,
-        DropReason::TooBig => skb_drop_reason_SKB_DROP_REASON_PKT_TOO_BIG,
-        DropReason::NoRoute => skb_drop_reason_SKB_DROP_REASON_IP_OUTNOROUTES,
-        DropReason::NoMemory => skb_drop_reason_SKB_DROP_REASON_NOMEM,
-        DropReason::NextHeader => skb_drop_reason_SKB_DROP_REASON_IP_NOPROTO,
+        DropReason::NotIpv4 => SKB_DROP_REASON_UNHANDLED_PROTO,
+        DropReason::TooBig => SKB_DROP_REASON_PKT_TOO_BIG,
+        DropReason::NoRoute => SKB_DROP_REASON_IP_OUTNOROUTES,
+        DropReason::NoMemory => SKB_DROP_REASON_NOMEM,
+        DropReason::NextHeader => SKB_DROP_REASON_IP_NOPROTO,
         DropReason::UnknownSource | DropReason::ForgedSource => {
-            skb_drop_reason_SKB_DROP_REASON_IP_RPFILTER
+            SKB_DROP_REASON_IP_RPFILTER
         }
-        DropReason::IcmpChecksum => skb_drop_reason_SKB_DROP_REASON_ICMP_CSUM,
-        _ => skb_drop_reason_SKB_DROP_REASON_NOT_SPECIFIED,
+        DropReason::IcmpChecksum => SKB_DROP_REASON_ICMP_CSUM,
+        _ => SKB_DROP_REASON_NOT_SPECIFIED,
     }
 }
 

@@ -25,7 +25,7 @@ impl<D: Driver> Operations<D> {
     ///
     /// Called by the kernel under RTNL with a registered device of the driver.
     unsafe extern "C" fn count(device: *mut bindings::net_device, set: i32) -> i32 {
-        if set != bindings::ethtool_stringset_ETH_SS_STATS as i32 {
+        if set != bindings::ETH_SS_STATS as i32 {
             return EOPNOTSUPP.to_errno();
         }
         let mut count = 0i32;
@@ -39,7 +39,7 @@ impl<D: Driver> Operations<D> {
     /// Called by the kernel under RTNL with a registered device of the driver and room for as many names
     /// as it was told.
     unsafe extern "C" fn names(device: *mut bindings::net_device, set: u32, names: *mut u8) {
-        if set != bindings::ethtool_stringset_ETH_SS_STATS {
+        if set != bindings::ETH_SS_STATS {
             return;
         }
         let mut next = names;

@@ -13,13 +13,17 @@ pub(crate) mod drop_reason;
 pub(crate) mod ethtool;
 mod family;
 pub(crate) mod hook;
+pub(crate) mod lock;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod queue;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod table;
+pub(crate) mod time;
 pub(crate) mod trace;
+pub(crate) mod work;
 
 pub(crate) use family::FamilyRegistration;

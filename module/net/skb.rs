@@ -36,10 +36,7 @@ pub(crate) struct Flow {
     pub(crate) form: u32,
 }
 
-pub(crate) use bindings::{
-    ovnet_form_OVNET_FORM_ESCAPE as OVNET_FORM_ESCAPE,
-    ovnet_form_OVNET_FORM_FAST as OVNET_FORM_FAST, ovnet_form_OVNET_FORM_LOCAL as OVNET_FORM_LOCAL,
-};
+pub(crate) use bindings::{OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL};
 
 impl Flow {
     /// A packet between two nodes of a network.
@@ -49,7 +46,7 @@ impl Flow {
             vni: vni.get(),
             src: src.to_bits(),
             dst: dst.to_bits(),
-            form: bindings::ovnet_form_OVNET_FORM_NONE,
+            form: bindings::OVNET_FORM_NONE,
         }
     }
 }
@@ -99,7 +96,7 @@ impl Skb {
     /// The device it came by: the sending node's, or the substrate's. Null: none.
     #[inline]
     pub(super) fn device(&self) -> *mut bindings::net_device {
-        // SAFETY: By the invariant.
+        // SAFETY: By the invariant; the field is the device wherever this module holds packets.
         unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
     }
 
@@ -135,6 +132,17 @@ impl Skb {
     pub(crate) fn len(&self) -> u32 {
         // SAFETY: By the invariant.
         unsafe { (*self.as_ptr()).len }
+    }
+
+    /// The memory it takes, in bytes.
+    pub(super) fn truesize(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.as_ptr()).truesize }
+    }
+
+    /// Whether `device` is its device.
+    pub(super) fn is_from(&self, device: &Device) -> bool {
+        core::ptr::eq(self.device(), device.as_ptr())
     }
 
     fn data(&self) -> *mut u8 {
@@ -406,12 +414,18 @@ impl Skb {
     }
 
     /// Sends the IPv6 packet onto the substrate of `net`.
-    pub(crate) fn send(self, net: Net, route: Route, from: &Device) {
+    pub(crate) fn send(self, net: Net, route: Route<'_>, from: &Device) {
         let crossing = !from.is_in(net);
-        // SAFETY: The packet and the reference to the route are given away.
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
         unsafe {
-            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.into_raw(), crossing)
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), crossing)
         };
+    }
+
+    /// Sends on an IPv6 packet that the substrate of `net` brought.
+    pub(crate) fn forward(self, net: Net, route: Route<'_>) {
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
+        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), false) };
     }
 
     /// Hands the Ethernet frame to `device` as received.
@@ -478,13 +492,3 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
         )
     }
 }
-
-/// The kernel's clock, in units of [`HZ`] per second; wraps around.
-#[inline]
-pub(crate) fn jiffies() -> u32 {
-    // SAFETY: Reading the clock.
-    unsafe { bindings::ovnet_jiffies() }
-}
-
-/// Units of [`jiffies`] per second.
-pub(crate) const HZ: u32 = bindings::OVNET_HZ;

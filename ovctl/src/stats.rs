@@ -163,6 +163,7 @@ fn counters(subject: &Subject, stats: &Stats) -> Vec<(&'static str, u64)> {
         ("arp-replies", stats.arp_replies),
         ("icmp-errors", stats.icmp_errors),
         ("labels-cleared", stats.labels_cleared),
+        ("forwarded", stats.forwarded),
     ];
     counters.truncate(match subject {
         Subject::Host => counters.len(),
@@ -235,6 +236,7 @@ mod tests {
             arp_replies: 1,
             icmp_errors: 0,
             labels_cleared: 0,
+            forwarded: 0,
             drop: vec![
                 DropCount {
                     reason: Ok(DropReason::NoMapping),
@@ -299,6 +301,7 @@ local-bytes     0
 arp-replies     1
 icmp-errors     0
 labels-cleared  0
+forwarded       0
 
 DROP        PACKETS  MEANING
 no-mapping  12       No mapping of the destination is known.
@@ -321,7 +324,7 @@ no-mapping  12       No mapping of the destination is known.
         assert_eq!(
             text(false, true),
             "{\"tx-packets\":3,\"tx-bytes\":252,\"rx-packets\":2,\"rx-bytes\":168,\
-             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\"labels-cleared\":0,\
+             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\"labels-cleared\":0,\"forwarded\":0,\
              \"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
              {\"reason\":\"999\",\"packets\":1}]}\n"
         );

@@ -15,6 +15,7 @@
 //! on its console fails the case that was running.
 
 pub mod barrier;
+pub mod bench;
 pub mod case;
 pub mod cases;
 pub mod console;

@@ -293,11 +293,11 @@ mod tests {
         let device = Device { ifindex: 5, netns: None };
         let scope = [
             (StatsOf::Host, &[][..]),
-            (StatsOf::Port(device), &[8, 0, 12, 0, 5, 0, 0, 0]),
-            (StatsOf::Network(vni()), &[8, 0, 16, 0, 0x0c, 0x0b, 0x0a, 0]),
+            (StatsOf::Port(device), &[8, 0, 13, 0, 5, 0, 0, 0]),
+            (StatsOf::Network(vni()), &[8, 0, 17, 0, 0x0c, 0x0b, 0x0a, 0]),
             (
                 StatsOf::Remote(far()),
-                &[20, 0, 18, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0],
+                &[20, 0, 19, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0],
             ),
         ];
         for (of, attrs) in scope {

@@ -35,6 +35,8 @@ pub struct Stats {
     pub icmp_errors: u64,
     /// Received packets whose flow label the substrate cleared.
     pub labels_cleared: u64,
+    /// Received packets sent on to the host where their node is by now.
+    pub forwarded: u64,
     /// Packets dropped, one entry per reason that has dropped any.
     pub drop: Vec<DropCount>,
 }
@@ -159,6 +161,7 @@ impl Record for Stats {
             arp_replies: counter(StatsAttr::ArpReplies)?,
             icmp_errors: counter(StatsAttr::IcmpErrors)?,
             labels_cleared: counter(StatsAttr::LabelsCleared)?,
+            forwarded: counter(StatsAttr::Forwarded)?,
             drop: attrs
                 .iter()
                 .filter(|(attr, _)| *attr == StatsAttr::Drop)
@@ -188,12 +191,12 @@ mod tests {
         #[rustfmt::skip]
         let bytes = [
             14, 1, 0, 0,
-            8, 0, 11, 0, 1, 0, 0, 0,
-            8, 0, 12, 0, 5, 0, 0, 0,
-            8, 0, 14, 0, 2, 0, 0, 0,
-            7, 0, 15, 0, b'v', b'0', 0, 0,
-            8, 0, 16, 0, 7, 0, 0, 0,
-            8, 0, 17, 0, 10, 0, 0, 2,
+            8, 0, 12, 0, 1, 0, 0, 0,
+            8, 0, 13, 0, 5, 0, 0, 0,
+            8, 0, 15, 0, 2, 0, 0, 0,
+            7, 0, 16, 0, b'v', b'0', 0, 0,
+            8, 0, 17, 0, 7, 0, 0, 0,
+            8, 0, 18, 0, 10, 0, 0, 2,
             12, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0,
         ];
         assert_eq!(
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn counters_without_what_they_are_about_are_refused() {
-        let scope = |scope| [14, 1, 0, 0, 8, 0, 11, 0, scope, 0, 0, 0];
+        let scope = |scope| [14, 1, 0, 0, 8, 0, 12, 0, scope, 0, 0, 0];
         assert_eq!(Counted::parse(&scope(0)).unwrap().subject, Subject::Host);
         for number in 1..5 {
             assert!(Counted::parse(&scope(number)).is_err(), "{number}");

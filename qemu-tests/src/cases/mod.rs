@@ -11,6 +11,7 @@ mod drop_names;
 mod dumps;
 mod escape;
 mod exact_bytes;
+mod move_lossless;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
@@ -46,6 +47,7 @@ pub const ALL: &[Case] = &[
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
+    move_lossless::CASE,
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
