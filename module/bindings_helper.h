@@ -71,6 +71,8 @@ struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
 int ovnet_skb_encapsulate(struct sk_buff *skb);
 int ovnet_skb_decapsulate(struct sk_buff *skb);
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context);
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
 			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
 			void *context);
@@ -189,6 +191,7 @@ static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV4 = SKB_GSO_TCPV4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV6 = SKB_GSO_TCPV6;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCP_FIXEDID = SKB_GSO_TCP_FIXEDID;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_FRAGLIST = SKB_GSO_FRAGLIST;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;

@@ -107,6 +107,22 @@ int ovnet_skb_decapsulate(struct sk_buff *skb)
 	return iptunnel_pull_offloads(skb);
 }
 
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context)
+{
+	const netdev_features_t features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_CSUM;
+	struct sk_buff *pieces = __skb_gso_segment(skb, features, false), *next;
+
+	if (IS_ERR_OR_NULL(pieces))
+		return pieces ? PTR_ERR(pieces) : -EINVAL;
+	consume_skb(skb);
+	skb_list_walk_safe(pieces, skb, next) {
+		skb_mark_not_on_list(skb);
+		piece(context, skb);
+	}
+	return 0;
+}
+
 /*
  * The kernel's fragmentation takes its size and its output from a route: this
  * one lives on the stack for the length of a call.

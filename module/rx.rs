@@ -48,9 +48,12 @@ impl Receiver for Host {
             && [v0, v1, v2] != [0; 3]
     }
 
-    #[inline]
+    /// What the device chained together (`rx-gro-list`) is received one by one.
     fn receive(&self, packet: Skb, rcu: Rcu<'_>) {
-        receive(self, packet, Turn::New, rcu);
+        let apart = packet.apart(|packet| receive(self, packet, Turn::New, rcu));
+        if let Err((packet, reason)) = apart {
+            self.drop_packet(packet, reason);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     trace,
 };
 use core::{net::Ipv4Addr, ptr::NonNull, slice};
-use kernel::prelude::*;
+use kernel::{error::to_result, prelude::*};
 use ovnet_engine::{fast::L4Checksum, DropReason, Vni};
 
 /// EtherType of IPv6 (IEEE 802 numbers).
@@ -345,34 +345,39 @@ impl Skb {
         unsafe { bindings::ovnet_skb_decapsulate(self.as_ptr()) == 0 }
     }
 
+    /// Hands the packet to `each`; if the device has chained several together, each by itself. They have
+    /// headers of their own then, which translation would have to change one by one anyway. Fails with the
+    /// packet if it cannot be taken apart.
+    #[inline]
+    pub(crate) fn apart(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        if self.gso().1 & bindings::OVNET_GSO_FRAGLIST == 0 {
+            each(self);
+            return Ok(());
+        }
+        let call = taker(&each);
+        // SAFETY: The packet is given away unless the call fails; the closure outlives the call, and the
+        // function is the closure's.
+        let done =
+            unsafe { bindings::ovnet_skb_apart(self.as_ptr(), Some(call), (&raw mut each).cast()) };
+        match to_result(done) {
+            Ok(()) => {
+                core::mem::forget(self);
+                Ok(())
+            }
+            Err(ENOMEM) => Err((self, DropReason::NoMemory)),
+            Err(_) => Err((self, DropReason::Offload)),
+        }
+    }
+
     /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
     /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
     pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
         let (from_node, flow) = (self.from_node, self.flow);
         // The kernel gives each fragment the device of the whole.
-        let mut piece = |fragment: Skb| {
-            piece(fragment.like(from_node, flow));
-        };
-        /// # Safety
-        ///
-        /// Called with the closure below and a fragment that is given away.
-        unsafe extern "C" fn call<F: FnMut(Skb)>(
-            closure: *mut c_void,
-            skb: *mut bindings::sk_buff,
-        ) {
-            // SAFETY: By the contract.
-            if let Some(skb) = unsafe { Skb::from_raw(skb) } {
-                // SAFETY: The closure outlives the call to fragment.
-                unsafe { (*closure.cast::<F>())(skb) };
-            }
-        }
-        fn caller<F: FnMut(Skb)>(
-            _: &F,
-        ) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
-            call::<F>
-        }
-        let call = caller(&piece);
-        // SAFETY: The packet is given away; namespace, device and closure outlive the call.
+        let mut piece = |fragment: Skb| piece(fragment.like(from_node, flow));
+        let call = taker(&piece);
+        // SAFETY: The packet is given away; namespace, device and closure outlive the call, and the
+        // function is the closure's.
         unsafe {
             bindings::ovnet_skb_fragment(
                 net.as_ptr(),
@@ -462,6 +467,21 @@ impl Skb {
         // SAFETY: The packet is given away.
         unsafe { bindings::consume_skb(self.into_raw()) };
     }
+}
+
+/// What hands a packet that C gives away to a closure of this kind.
+fn taker<F: FnMut(Skb)>(_: &F) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
+    /// # Safety
+    ///
+    /// Called with a closure of the kind, and a packet that is given away.
+    unsafe extern "C" fn take<F: FnMut(Skb)>(closure: *mut c_void, skb: *mut bindings::sk_buff) {
+        // SAFETY: By the contract.
+        if let Some(skb) = unsafe { Skb::from_raw(skb) } {
+            // SAFETY: By the contract.
+            unsafe { (*closure.cast::<F>())(skb) };
+        }
+    }
+    take::<F>
 }
 
 impl Drop for Skb {
