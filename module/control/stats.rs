@@ -7,10 +7,8 @@ use crate::{
     host::{Host, Network, Remote},
     net::{
         bindings::{
-            OVNET_STATS_SCOPE_HOST as SCOPE_HOST,
-            OVNET_STATS_SCOPE_NETWORK as SCOPE_NETWORK,
-            OVNET_STATS_SCOPE_PORT as SCOPE_PORT,
-            OVNET_STATS_SCOPE_REMOTE as SCOPE_REMOTE, *,
+            OVNET_STATS_SCOPE_HOST as SCOPE_HOST, OVNET_STATS_SCOPE_NETWORK as SCOPE_NETWORK,
+            OVNET_STATS_SCOPE_PORT as SCOPE_PORT, OVNET_STATS_SCOPE_REMOTE as SCOPE_REMOTE, *,
         },
         device::{DeviceRef, Devices, Rtnl},
         namespace::Net,

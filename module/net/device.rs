@@ -464,11 +464,6 @@ impl<D: Driver> LinkKind<D> {
         };
         // SAFETY: `newlink` has set the substrate; RTNL protects its list, and the member stays where it
         // is until `uninit`.
-        let driver = match D::new() {
-            Ok(driver) => driver,
-            Err(error) => return error.to_errno(),
-        };
-        // SAFETY: As above.
         unsafe {
             let private = private::<D>(device);
             let slot = (*private).substrate;

@@ -74,17 +74,13 @@ fn nearest(reason: DropReason) -> skb_drop_reason {
         DropReason::Malformed => SKB_DROP_REASON_IP_INHDR,
         DropReason::PortDown => SKB_DROP_REASON_DEV_READY,
         DropReason::SpoofMac => SKB_DROP_REASON_MAC_INVALID_SOURCE,
-        DropReason::SpoofAddress | DropReason::MartianSource => {
-            SKB_DROP_REASON_IP_INVALID_SOURCE
-        }
+        DropReason::SpoofAddress | DropReason::MartianSource => SKB_DROP_REASON_IP_INVALID_SOURCE,
         DropReason::NotIpv4 => SKB_DROP_REASON_UNHANDLED_PROTO,
         DropReason::TooBig => SKB_DROP_REASON_PKT_TOO_BIG,
         DropReason::NoRoute => SKB_DROP_REASON_IP_OUTNOROUTES,
         DropReason::NoMemory => SKB_DROP_REASON_NOMEM,
         DropReason::NextHeader => SKB_DROP_REASON_IP_NOPROTO,
-        DropReason::UnknownSource | DropReason::ForgedSource => {
-            SKB_DROP_REASON_IP_RPFILTER
-        }
+        DropReason::UnknownSource | DropReason::ForgedSource => SKB_DROP_REASON_IP_RPFILTER,
         DropReason::IcmpChecksum => SKB_DROP_REASON_ICMP_CSUM,
         _ => SKB_DROP_REASON_NOT_SPECIFIED,
     }
