@@ -51,7 +51,7 @@ traced ovnet_rx src=10.0.0.2 dst=10.0.0.4 form=local
 echo >"$trace/trace"
 ip -n A neigh add 10.0.0.77 lladdr 02:76:0a:00:00:4d dev v0 nud permanent
 refused '*' in_ns A ping -q -n -c 1 -W 1 10.0.0.77
-traced ovnet_drop dev=v0 "ifindex=$index" vni=7 src=10.0.0.2 dst=10.0.0.77 len=84 reason=no-mapping
+traced ovnet_drop dev=v0 "ifindex=$index" vni=7 src=10.0.0.2 dst=10.0.0.77 reason=no-mapping
 ip -n G link set v0 down
 refused '*' in_ns A ping -q -n -c 1 -W 1 10.0.0.3
 traced ovnet_drop dev=sub vni=7 src=10.0.0.2 dst=10.0.0.3 reason=port-down
