@@ -20,6 +20,8 @@
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <linux/workqueue.h>
 #include <net/dropreason.h>
 #include <net/genetlink.h>
@@ -50,6 +52,7 @@ enum ovnet_form {
 	OVNET_FORM_FAST,
 	OVNET_FORM_ESCAPE,
 	OVNET_FORM_LOCAL,
+	OVNET_FORM_STANDARD,
 };
 
 /* The names of our drop reasons. */
@@ -76,6 +79,12 @@ int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
 			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
 			void *context);
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb);
+bool ovnet_skb_is_partial(const struct sk_buff *skb);
+int ovnet_skb_checksum_help(struct sk_buff *skb);
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len);
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len);
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs);
 
 /* Packets that wait, locks, work. */

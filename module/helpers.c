@@ -170,6 +170,46 @@ void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device 
 	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
 }
 
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb)
+{
+	return skb_network_header_len(skb) + skb_shinfo(skb)->gso_size +
+	       (skb_is_gso_tcp(skb) ? tcp_hdrlen(skb) : sizeof(struct udphdr));
+}
+
+bool ovnet_skb_is_partial(const struct sk_buff *skb)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL;
+}
+
+int ovnet_skb_checksum_help(struct sk_buff *skb)
+{
+	return skb_checksum_help(skb);
+}
+
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len)
+{
+	return (__force u16)~csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len)
+{
+	struct sk_buff *piece = alloc_skb(headroom + header_len + len, GFP_ATOMIC);
+
+	if (!piece)
+		return NULL;
+	skb_reserve(piece, headroom);
+	skb_put_zero(piece, header_len);
+	if (skb_copy_bits(skb, from, skb_put(piece, len), len)) {
+		kfree_skb(piece);
+		return NULL;
+	}
+	piece->dev = skb->dev;
+	piece->mark = skb->mark;
+	piece->priority = skb->priority;
+	return piece;
+}
+
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
 {
 	struct iphdr ip = { .saddr = src, .daddr = dst, .protocol = protocol };

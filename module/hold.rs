@@ -10,6 +10,7 @@
 //! ```
 
 use crate::{
+    external::External,
     host::{Host, Remote},
     net::{
         device::{DeviceRef, LinkKind},
@@ -65,6 +66,8 @@ pub(crate) enum Place {
     Remote(Away),
     /// Behind a remote host, since it left a port here: what still arrives is forwarded (MV4).
     Moved(Away),
+    /// On the substrate, and it knows nothing of the overlay (UN1).
+    External(Arc<External>),
     /// On its way: packets wait.
     Held(Arc<Hold>),
     /// Nowhere that is known: a tombstone.
@@ -95,6 +98,8 @@ pub(crate) enum Way<'a> {
     Port(&'a DeviceRef<Port>),
     /// To a remote host.
     Host(&'a Away),
+    /// To a machine that knows nothing of the overlay.
+    External(&'a Arc<External>),
     /// Into this queue.
     Wait(&'a Arc<Queue>),
     /// Nobody knows.
@@ -108,6 +113,7 @@ impl Place {
         match self {
             Place::Local(port) => Way::Port(port),
             Place::Remote(away) | Place::Moved(away) => Way::Host(away),
+            Place::External(external) => Way::External(external),
             Place::Deleted => Way::Nowhere,
             Place::Held(hold) => match &hold.stage {
                 Stage::Standby(_, Some(away)) | Stage::Frozen(_, Some(away)) => Way::Host(away),
@@ -123,7 +129,7 @@ impl Place {
         match self {
             Place::Local(port) => Way::Port(port),
             Place::Moved(away) => Way::Host(away),
-            Place::Remote(_) | Place::Deleted => Way::Nowhere,
+            Place::Remote(_) | Place::External(_) | Place::Deleted => Way::Nowhere,
             Place::Held(hold) => match &hold.stage {
                 Stage::Frozen(_, Some(away)) => Way::Host(away),
                 Stage::Settled(next) if hold.is_over(turn) => next.for_arrival(turn),
@@ -137,7 +143,7 @@ impl Place {
     pub(crate) fn sends_from(&self) -> Option<&Away> {
         match self {
             Place::Remote(away) | Place::Moved(away) => Some(away),
-            Place::Local(_) | Place::Deleted => None,
+            Place::Local(_) | Place::External(_) | Place::Deleted => None,
             Place::Held(hold) => hold.away(),
         }
     }
@@ -155,7 +161,7 @@ impl Place {
                 Stage::Standby(port, _) | Stage::Frozen(port, _) => Some(port),
                 Stage::Settled(next) => next.port(),
             },
-            Place::Remote(_) | Place::Moved(_) | Place::Deleted => None,
+            Place::Remote(_) | Place::Moved(_) | Place::External(_) | Place::Deleted => None,
         }
     }
 
@@ -167,6 +173,14 @@ impl Place {
                 _ => self,
             },
             _ => self,
+        }
+    }
+
+    /// The machine that knows nothing of the overlay.
+    pub(crate) fn external(&self) -> Option<&Arc<External>> {
+        match self.settled() {
+            Place::External(external) => Some(external),
+            _ => None,
         }
     }
 

@@ -8,6 +8,7 @@
 use crate::{
     events::Limits,
     expiry::{self, Expiry},
+    external::External,
     hold::{Hold, Place, Stage},
     misses::{self, Misses},
     net::{
@@ -183,6 +184,9 @@ pub(crate) struct Host {
     /// Places on their way to be others, by [`key`].
     #[pin]
     holds: Table<Arc<Hold>>,
+    /// Machines that know nothing of the overlay, by [`crate::external::key`].
+    #[pin]
+    externals: Table<Arc<External>>,
     #[pin]
     misses: Misses,
     sweep: expiry::Sweep,
@@ -215,6 +219,7 @@ impl Namespaced for Host {
             networks <- Table::new(),
             remotes <- Table::new(),
             holds <- Table::new(),
+            externals <- Table::new(),
             misses <- Misses::new(),
             sweep: expiry::Sweep::new(),
             mappings_max: Atomic::new(MAPPINGS_MAX),
@@ -300,6 +305,11 @@ impl Host {
     /// Places on their way to be others, by [`key`].
     pub(crate) fn holds(&self) -> &Table<Arc<Hold>> {
         &self.holds
+    }
+
+    /// Machines that know nothing of the overlay, by [`crate::external::key`].
+    pub(crate) fn externals(&self) -> &Table<Arc<External>> {
+        &self.externals
     }
 
     /// Addresses that are asked for.
@@ -407,6 +417,7 @@ impl Mapping {
             Place::Local(_) => OVNET_MAPPING_STATE_LOCAL,
             Place::Remote(_) => OVNET_MAPPING_STATE_REMOTE,
             Place::Moved(_) => OVNET_MAPPING_STATE_MOVED,
+            Place::External(_) => OVNET_MAPPING_STATE_EXTERNAL,
             Place::Deleted => OVNET_MAPPING_STATE_DELETED,
             Place::Held(hold) => match hold.stage {
                 Stage::Standby(_, Some(_)) => OVNET_MAPPING_STATE_REMOTE,
@@ -421,7 +432,7 @@ impl Mapping {
         match self.place.settled() {
             Place::Local(_) => host.locator(),
             Place::Remote(away) | Place::Moved(away) => Some(away.remote.locator),
-            Place::Deleted => None,
+            Place::External(_) | Place::Deleted => None,
             Place::Held(hold) => match &hold.stage {
                 Stage::Standby(_, away) => away.as_ref().map(|away| away.remote.locator),
                 _ => host.locator(),

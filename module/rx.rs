@@ -12,6 +12,7 @@
 //! ```
 
 use crate::{
+    external::{self, External},
     hold::{Away, Way},
     host::{Host, Remote},
     icmp,
@@ -61,6 +62,8 @@ impl Receiver for Host {
 enum Verdict<'a> {
     /// To a port, from a remote host: a frame with an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, Option<&'a Remote>, u64),
+    /// To a port, from a machine that knows nothing of the overlay.
+    External(Vni, &'a External, &'a DeviceRef<Port>),
     /// To the host where the node is by now (MV4).
     Forward(Route<'a>),
     /// Until what it needs is known.
@@ -83,7 +86,7 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
             Err(reason) => return host.drop_packet(packet, reason),
         };
         // From routers, whose addresses have no form to check, more often than from hosts.
-        if ip.next_header == fast::ICMPV6 {
+        if ip.next_header == fast::ICMPV6 && !is_external(host, &ip, &mut packet, rcu) {
             return icmp::receive(host, packet, rcu);
         }
         let again = match accept(host, &ip, &mut packet, turn, rcu) {
@@ -94,6 +97,9 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
             Ok(Verdict::Forward(route)) => {
                 host.stats().add(Count::Forwarded, 1);
                 return packet.forward(host.net(), route);
+            }
+            Ok(Verdict::External(vni, external, port)) => {
+                return external::receive(host, vni, external, port, packet, rcu);
             }
             Ok(Verdict::Wait(Wait::Node(queue))) => host.wait(packet, Side::Received, queue),
             Ok(Verdict::Wait(Wait::Mapping(vni, address, gen))) => {
@@ -110,6 +116,15 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
     host.drop_packet(packet, DropReason::ParkedOverflow);
 }
 
+/// Whether an ICMPv6 message is from, or about, a machine that knows nothing of the overlay.
+fn is_external(host: &Host, ip: &Ipv6, packet: &mut Skb, rcu: Rcu<'_>) -> bool {
+    host.externals().len() > 0
+        && SubstrateAddress::decode(&ip.dst)
+            .network()
+            .and_then(|vni| external::concerned(host, vni, ip, packet, rcu))
+            .is_some()
+}
+
 /// Decides where the packet goes and makes it ready for that.
 fn accept<'a>(
     host: &'a Host,
@@ -120,7 +135,8 @@ fn accept<'a>(
 ) -> Result<Verdict<'a>, DropReason> {
     let src = SubstrateAddress::decode(&ip.src);
     let dst = SubstrateAddress::decode(&ip.dst);
-    fast::check_form(&src, &dst)?;
+    // What comes from elsewhere than a host of the overlay has an address of any form.
+    fast::check_form(&dst, &dst)?;
     let vni = dst.network().ok_or(DropReason::AddressForm)?;
     packet.flow = Flow::new(vni, src.node, dst.node);
 
@@ -138,12 +154,24 @@ fn accept<'a>(
     }
     // RX2: the source must be where the mapping says, or anybody could pose as the node. The path is the one
     // back; what it adds to a checksum is the same both ways.
-    let source = host.mapping(vni, src.node, rcu);
+    let source = src
+        .is_plain()
+        .then(|| host.mapping(vni, src.node, rcu))
+        .flatten();
     let claimed = SubstratePrefix::of(&ip.src);
     let known = source.and_then(|mapping| Some((mapping, mapping.path_from(claimed)?)));
     let (source, path) = match known {
         Some(known) => known,
         None => {
+            if let Some(external) = external::concerned(host, vni, ip, packet, rcu) {
+                return match way {
+                    Way::Port(to) => Ok(Verdict::External(vni, external, to)),
+                    Way::Wait(queue) => Ok(Verdict::Wait(Wait::Node(queue))),
+                    Way::Host(away) => Ok(Verdict::Forward(forward(host, away, ip, packet, rcu)?)),
+                    Way::External(_) | Way::Nowhere => Err(DropReason::NotHere),
+                };
+            }
+            fast::check_form(&src, &dst)?;
             let gen = source.map_or(0, |mapping| mapping.gen);
             return match turn {
                 // This host may not have heard yet that the node is somewhere else.
@@ -169,7 +197,7 @@ fn accept<'a>(
             host.report_stale(vni, dst.node, src.locator);
             return Ok(Verdict::Forward(route));
         }
-        Way::Nowhere => return Err(DropReason::NotHere),
+        Way::External(_) | Way::Nowhere => return Err(DropReason::NotHere),
     };
     source.expiry.touch();
     if !packet.trim(IPV6_LEN as u32 + u32::from(ip.payload_len)) {

@@ -119,13 +119,13 @@ impl<const BEFORE: usize, const ALL: usize> Stats<BEFORE, ALL> {
 }
 
 impl Host {
-    /// A node's packet, of `len` IPv4 bytes, is about to be sent to a remote host.
+    /// A node's packet, of `len` IPv4 bytes, is about to be sent: to a remote host, or beyond the overlay.
     #[inline]
     pub(crate) fn count_tx(
         &self,
         packet: &Skb,
         device: &Device,
-        remote: &Remote,
+        remote: Option<&Remote>,
         len: u64,
         rcu: Rcu<'_>,
     ) {
@@ -134,7 +134,7 @@ impl Host {
         count(
             [
                 self.stats().pair(Count::TxPackets),
-                remote.stats.pair(Count::TxPackets),
+                remote.and_then(|remote| remote.stats.pair(Count::TxPackets)),
                 port.and_then(|port| port.stats().pair(Count::TxPackets)),
                 own.and_then(|own| own.network.stats.pair(Count::TxPackets)),
             ],
@@ -143,7 +143,7 @@ impl Host {
         trace::tx(packet, device);
     }
 
-    /// A packet of a remote host is about to be delivered to a port.
+    /// A packet of a remote host, or from beyond the overlay, is about to be delivered to a port.
     #[inline]
     pub(crate) fn count_rx(
         &self,

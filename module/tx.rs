@@ -7,12 +7,14 @@
 //! frame -> source check -> ARP? answer
 //!                       -> IPv4: mapping -> local port: deliver
 //!                                        -> remote host: form, route, size, translate or wrap, send
+//!                                        -> external machine: see `external`
 //!                                        -> on its way, or unknown: wait
 //! ```
 
 use crate::{
+    external::{self, External},
     hold::{Away, Way, MOVE_ROOM},
-    host::{Host, Mapping, Remote},
+    host::{Host, Mapping, Network, Remote},
     misses::Asker,
     net::{
         device::{Device, DeviceRef},
@@ -43,6 +45,8 @@ enum Verdict<'a> {
     Send(&'a Remote, Route<'a>, u32, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Away, u16),
+    /// To a machine that knows nothing of the overlay.
+    External(&'a Network, &'a External),
     /// Until what it needs is known.
     Wait(Wait<'a>),
 }
@@ -98,8 +102,7 @@ fn carry_out(
     match verdict {
         Ok(Verdict::Send(remote, route, frame_len, len)) => {
             device.count_tx(frame_len);
-            host.count_tx(&frame, device, remote, len, rcu);
-            frame.send(host.net(), route, device);
+            launch(frame, Some(remote), route, len, device, host, rcu);
         }
         Ok(Verdict::Fragment(away, mtu)) => {
             device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32));
@@ -108,8 +111,7 @@ fn carry_out(
                     .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, rcu));
                 match wrapped {
                     Ok(Verdict::Send(remote, route, _, len)) => {
-                        host.count_tx(&piece, device, remote, len, rcu);
-                        piece.send(host.net(), route, device);
+                        launch(piece, Some(remote), route, len, device, host, rcu);
                     }
                     // The path has become narrower just now.
                     Ok(_) => host.drop_packet(piece, DropReason::TooBig),
@@ -131,6 +133,9 @@ fn carry_out(
             }
             None => host.drop_packet(frame, DropReason::NoMemory),
         },
+        Ok(Verdict::External(network, external)) => {
+            external::send(host, device, network, external, frame, rcu);
+        }
         // Waits are the caller's.
         Ok(Verdict::Wait(_)) => host.drop_packet(frame, DropReason::ParkedOverflow),
         Err(reason) => {
@@ -152,6 +157,21 @@ impl Host {
             }
         }
     }
+}
+
+/// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4. To a remote host, or to a machine
+/// that knows nothing of the overlay.
+pub(crate) fn launch(
+    packet: Skb,
+    remote: Option<&Remote>,
+    route: Route<'_>,
+    len: u64,
+    device: &Device,
+    host: &Host,
+    rcu: Rcu<'_>,
+) {
+    host.count_tx(&packet, device, remote, len, rcu);
+    packet.send(host.net(), route, device);
 }
 
 fn decide<'a>(
@@ -266,7 +286,7 @@ fn nowhere<'a>(
 }
 
 fn ipv4<'a>(
-    own: &Attachment,
+    own: &'a Attachment,
     ethernet: &Ethernet,
     device: &Device,
     host: &'a Host,
@@ -294,7 +314,7 @@ fn ipv4<'a>(
     let mapping = host.mapping(vni, ip.dst, rcu);
     let way = mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_sender(turn));
     let mapping = match (mapping, &way) {
-        (Some(mapping), Way::Port(_) | Way::Host(_)) => mapping,
+        (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
         (mapping, way) => {
             // What waits is the frame.
             if !frame.push(Ethernet::LEN as u32) {
@@ -330,6 +350,7 @@ fn ipv4<'a>(
                 other => Ok(other),
             }
         }
+        Way::External(external) => Ok(Verdict::External(&own.network, external)),
         Way::Wait(_) | Way::Nowhere => Err(DropReason::NoMapping),
     }
 }

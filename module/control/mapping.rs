@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     expiry::{Expiry, Ttl},
+    external::{self, External},
     hold::{Away, Hold, Place, Stage},
     host::{key, unkey, Former, Host, Mapping, Remote},
     misses::Miss,
@@ -82,6 +83,7 @@ pub(super) fn install(
     let known = old.is_some();
     let old_remote = old.and_then(|old| Some(old.place.away()?.remote.clone()));
     let old_port = old.and_then(|old| old.place.port().cloned());
+    let old_external = old.and_then(|old| old.place.external().cloned());
     let old_queue = old.and_then(|old| old.place.queue().cloned());
     drop(reader);
     if !known && host.mappings().len() >= host.mappings_max() && !host.evict() {
@@ -97,6 +99,10 @@ pub(super) fn install(
     });
     mapping.former = left.clone().map(Former::new);
     let new_port = mapping.place.port().cloned();
+    let new_external = mapping.place.external().cloned();
+    if let Some(new) = &new_external {
+        host.externals().set(external::key(new.vni, &new.there), new.clone())?;
+    }
     let mortal = mapping.expiry.is_mortal();
     let hold = match &mapping.place {
         Place::Held(hold) => Some(hold.clone()),
@@ -149,6 +155,11 @@ pub(super) fn install(
     }
     if let Some(old) = old_remote {
         leave(host, &old);
+    }
+    if let Some(old) = old_external {
+        if !new_external.is_some_and(|new| new.there == old.there) {
+            host.externals().remove(external::key(old.vni, &old.there));
+        }
     }
     if mortal {
         host.start_sweep();
@@ -218,6 +229,10 @@ pub(crate) fn remove_mapping(host: &Host, key: u64) -> bool {
     let rcu = Rcu::from(&reader);
     let old = host.mappings().get(key, rcu);
     let remote = old.and_then(|old| Some(old.place.away()?.remote.clone()));
+    if let Some(external) = old.and_then(|old| old.place.external()) {
+        host.externals()
+            .remove(external::key(external.vni, &external.there));
+    }
     if let Some(network) = old.and_then(|_| host.networks().get(unkey(key).0.into(), rcu)) {
         network.mappings.fetch_sub(1, Relaxed);
     }
@@ -280,6 +295,9 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         soft: attrs.u32(OVNET_A_MAPPING_SOFT_TTL),
         hard: attrs.u32(OVNET_A_MAPPING_HARD_TTL),
     };
+    if let Some(there) = attrs.ipv6(OVNET_A_MAPPING_EXTERNAL) {
+        return set_external(host, attrs, vni, address, there, ttl);
+    }
     let moved = match attrs.u32(OVNET_A_MAPPING_STATE) {
         None | Some(OVNET_MAPPING_STATE_REMOTE) => false,
         Some(OVNET_MAPPING_STATE_MOVED) => true,
@@ -371,6 +389,71 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         forget_unused(host, to);
     }
     result.map(|()| Outcome::Installed)
+}
+
+/// Says which machine outside the overlay an address stands for.
+fn set_external(
+    host: &Host,
+    attrs: &Attrs<'_>,
+    vni: Vni,
+    address: Ipv4Addr,
+    there: [u8; 16],
+    ttl: Ttl,
+) -> Result<Outcome, Refusal> {
+    if attrs.has(OVNET_A_MAPPING_LOCATOR) {
+        let text = c"a mapping has a locator or an external machine, not both";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    let mac = node_mac(attrs, OVNET_A_MAPPING_MAC, address)?;
+    let asked = generation(attrs, OVNET_A_MAPPING_GEN);
+    let _control = host.control().lock();
+    let own = own_locator(host)?;
+    with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
+    let prefix = u128::from_be_bytes(there) >> 64;
+    // Unspecified, loopback, link-local and group addresses are nobody's on the far side of a router.
+    if prefix == 0 || prefix >> 54 == 0xfe80 >> 6 || prefix >> 56 == 0xff {
+        let text = c"not an address of a machine that a router could reach";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    if prefix as u64 == own.bits() {
+        let text = c"that address is this host's own";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    let reader = rcu::read_lock();
+    let rcu = Rcu::from(&reader);
+    let taken = host.externals().get(external::key(vni, &there), rcu);
+    if taken.is_some_and(|other| other.address != address || other.vni != vni) {
+        let text = c"another address of the network stands for that machine: delete it first";
+        return Err(Refusal::new(EEXIST, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    let known = host.mapping(vni, address, rcu);
+    if known.is_some_and(|mapping| mapping.place.port().is_some()) {
+        let text = c"a port of this host has that address: delete the port";
+        return Err(Refusal::new(EBUSY, text).at(OVNET_A_MAPPING_ADDRESS));
+    }
+    let same = known.is_some_and(|mapping| {
+        let external = mapping.place.external();
+        mapping.mac == mac && external.is_some_and(|external| external.there == there)
+    });
+    let gen = known.map(|mapping| mapping.gen);
+    match step(gen, asked, same, OVNET_A_MAPPING_GEN)? {
+        Step::Keep => {
+            if let Some(mapping) = known {
+                mapping.expiry.refresh(ttl);
+            }
+            drop(reader);
+            if ttl.soft.or(ttl.hard).is_some() {
+                host.start_sweep();
+            }
+            Ok(Outcome::Unchanged)
+        }
+        Step::Install(gen) => {
+            drop(reader);
+            let external = Arc::new(External::new(vni, address, there, mac)?, GFP_KERNEL)?;
+            let mapping = Mapping::new(gen, mac, Place::External(external), Expiry::new(ttl));
+            install(host, vni, address, mapping).map(|()| Outcome::Installed)
+        }
+    }
 }
 
 /// Whether a mapping says that the node is there, and whether it forwards strays.
@@ -546,6 +629,9 @@ fn put_mapping(
         if peer != unkey(key).0 {
             message.put_u32(OVNET_A_MAPPING_PEER_VNI, peer)?;
         }
+    }
+    if let Some(external) = place.external() {
+        message.put(OVNET_A_MAPPING_EXTERNAL, &external.there)?;
     }
     let left = mapping.expiry.left();
     for (attr, ms) in [

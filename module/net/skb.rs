@@ -13,7 +13,11 @@ use super::{
 };
 use core::{net::Ipv4Addr, ptr::NonNull, slice};
 use kernel::{error::to_result, prelude::*};
-use ovnet_engine::{fast::L4Checksum, DropReason, Vni};
+use ovnet_engine::{
+    fast::L4Checksum,
+    siit::{self, Beyond, View},
+    DropReason, Vni,
+};
 
 /// EtherType of IPv6 (IEEE 802 numbers).
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -36,7 +40,7 @@ pub(crate) struct Flow {
     pub(crate) form: u32,
 }
 
-pub(crate) use bindings::{OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL};
+pub(crate) use bindings::{OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL, OVNET_FORM_STANDARD};
 
 impl Flow {
     /// A packet between two nodes of a network.
@@ -274,6 +278,95 @@ impl Skb {
         unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
     }
 
+    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it, which were
+    /// reserved. None: no memory.
+    pub(crate) fn viewed<T>(
+        &mut self,
+        spare: usize,
+        id: u16,
+        f: impl FnOnce(View<'_>) -> T,
+    ) -> Option<T> {
+        let len = self.len();
+        let segment = self.is_segmented().then(|| {
+            // SAFETY: By the invariant.
+            unsafe { bindings::ovnet_skb_network_seglen(self.as_ptr()) }
+        });
+        // SAFETY: As above.
+        let csum = if unsafe { bindings::ovnet_skb_is_partial(self.as_ptr()) } {
+            L4Checksum::Partial
+        } else {
+            L4Checksum::Complete
+        };
+        if !self.push(u32::try_from(spare).ok()?) {
+            return None;
+        }
+        let rest = Rest {
+            skb: self.as_ptr(),
+            spare,
+        };
+        let seen = spare.wrapping_add(siit::HEAD.min(len as usize));
+        let result = self.head_mut(seen).map(|buf| {
+            f(View {
+                segment,
+                csum,
+                // What is summed is beyond what may be written.
+                beyond: &rest,
+                len,
+                id,
+                ..View::new(buf, spare)
+            })
+        });
+        // What was pushed is there to be pulled.
+        let _ = self.pull(spare as u32);
+        result
+    }
+
+    /// Moves the packet's start by so many bytes, back if negative, and its end so that it is `len` bytes long.
+    pub(crate) fn recut(&mut self, by: isize, len: u32) -> bool {
+        let moved = match u32::try_from(by) {
+            Ok(on) => self.pull(on),
+            Err(_) => u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.push(back)),
+        };
+        moved && self.trim(len)
+    }
+
+    /// A packet of its own with this header and, behind it, `len` bytes of this one from `from` on, where 0 is
+    /// `spare` bytes before its start. It has room for `headroom` bytes before.
+    pub(crate) fn piece(
+        &self,
+        headroom: u32,
+        header: &[u8],
+        spare: usize,
+        (from, len): (usize, usize),
+    ) -> Option<Self> {
+        let from = i32::try_from(from).ok()?.checked_sub(i32::try_from(spare).ok()?)?;
+        let len = u32::try_from(len).ok()?;
+        let header_len = u32::try_from(header.len()).ok()?;
+        // SAFETY: By the invariant; the function copies what is there or fails.
+        let mut piece = unsafe {
+            let skb =
+                bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
+            Skb::from_raw(skb)
+        }?;
+        piece.head_mut(header.len())?.copy_from_slice(header);
+        Some(piece.like(self.from_node, self.flow))
+    }
+
+    /// Does what was left to a device: finishes the checksum or cuts the packet into its segments, and hands
+    /// `each` what comes of it. Fails with the packet.
+    pub(crate) fn finished(self, each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        if !self.is_segmented() {
+            let mut each = each;
+            // SAFETY: By the invariant.
+            if unsafe { bindings::ovnet_skb_checksum_help(self.as_ptr()) } != 0 {
+                return Err((self, DropReason::NoMemory));
+            }
+            each(self);
+            return Ok(());
+        }
+        self.cut(each)
+    }
+
     /// Says that segments are to be TCP over IPv6.
     #[inline]
     pub(crate) fn segment_as_ipv6(&mut self) -> Result<(), UnsupportedOffload> {
@@ -354,6 +447,13 @@ impl Skb {
             each(self);
             return Ok(());
         }
+        self.cut(each)
+    }
+
+    /// Cuts the packet into the packets it stands for. Fails with the packet.
+    fn cut(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        let (from_node, flow) = (self.from_node, self.flow);
+        let mut each = |piece: Skb| each(piece.like(from_node, flow));
         let call = taker(&each);
         // SAFETY: The packet is given away unless the call fails; the closure outlives the call, and the
         // function is the closure's.
@@ -399,7 +499,13 @@ impl Skb {
     /// Says that the packet starts with an IPv6 header without extensions.
     #[inline]
     pub(crate) fn is_ipv6(&mut self) {
-        self.set_layers(ETH_P_IPV6, 40);
+        self.is_ipv6_before(40);
+    }
+
+    /// Says that the packet starts with IPv6 headers of so many bytes.
+    #[inline]
+    pub(crate) fn is_ipv6_before(&mut self, transport: i32) {
+        self.set_layers(ETH_P_IPV6, transport);
     }
 
     fn set_layers(&mut self, protocol: u16, l4: i32) {
@@ -466,6 +572,26 @@ impl Skb {
     pub(crate) fn consume(self) {
         // SAFETY: The packet is given away.
         unsafe { bindings::consume_skb(self.into_raw()) };
+    }
+}
+
+/// The bytes of a packet that its view does not show.
+struct Rest {
+    skb: *mut bindings::sk_buff,
+    spare: usize,
+}
+
+impl Beyond for Rest {
+    fn sum(&self, offset: u32, len: u32) -> Option<u16> {
+        let offset = offset.checked_add(u32::try_from(self.spare).ok()?)?;
+        // SAFETY: The packet is valid as long as the view; the sum is of bytes that it has.
+        unsafe {
+            let all = (*self.skb).len;
+            if offset.checked_add(len)? > all {
+                return None;
+            }
+            Some(u16::from_be(bindings::ovnet_skb_sum(self.skb, offset, len)))
+        }
     }
 }
 

@@ -25,6 +25,8 @@
  *   port of this host, which forwards what still arrives here.
  * @OVNET_MAPPING_STATE_PENDING: Asked for and not known yet; packets wait.
  * @OVNET_MAPPING_STATE_NEGATIVE: Known not to exist, for a while.
+ * @OVNET_MAPPING_STATE_EXTERNAL: A machine on the substrate that knows nothing
+ *   of the overlay; packets to it are translated as by RFC 7915.
  */
 enum ovnet_mapping_state {
 	OVNET_MAPPING_STATE_LOCAL,
@@ -33,6 +35,7 @@ enum ovnet_mapping_state {
 	OVNET_MAPPING_STATE_MOVED,
 	OVNET_MAPPING_STATE_PENDING,
 	OVNET_MAPPING_STATE_NEGATIVE,
+	OVNET_MAPPING_STATE_EXTERNAL,
 };
 
 /**
@@ -323,6 +326,7 @@ enum {
 	OVNET_A_MAPPING_HARD_TTL,
 	OVNET_A_MAPPING_IDLE,
 	OVNET_A_MAPPING_PARKED,
+	OVNET_A_MAPPING_EXTERNAL,
 
 	__OVNET_A_MAPPING_MAX,
 	OVNET_A_MAPPING_MAX = (__OVNET_A_MAPPING_MAX - 1)

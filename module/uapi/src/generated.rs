@@ -275,6 +275,9 @@ pub enum MappingAttr {
     Idle = 12,
     /// Packets that wait for the mapping.
     Parked = 13,
+    /// Instead of a locator: the IPv6 address of a machine that knows nothing of the overlay, for
+    /// which the mapping's address stands in its network.
+    External = 14,
 }
 
 impl MappingAttr {
@@ -295,6 +298,7 @@ impl MappingAttr {
             MappingAttr::HardTtl => Some("hard-ttl"),
             MappingAttr::Idle => Some("idle"),
             MappingAttr::Parked => Some("parked"),
+            MappingAttr::External => Some("external"),
             MappingAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -323,6 +327,8 @@ pub enum MappingEntryAttr {
     SoftTtl = 8,
     /// The `hard-ttl` attribute.
     HardTtl = 9,
+    /// The `external` attribute.
+    External = 10,
 }
 
 impl MappingEntryAttr {
@@ -339,6 +345,7 @@ impl MappingEntryAttr {
             MappingEntryAttr::PeerVni => Some("peer-vni"),
             MappingEntryAttr::SoftTtl => Some("soft-ttl"),
             MappingEntryAttr::HardTtl => Some("hard-ttl"),
+            MappingEntryAttr::External => Some("external"),
             MappingEntryAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -536,6 +543,9 @@ pub enum MappingState {
     Pending = 4,
     /// Known not to exist, for a while.
     Negative = 5,
+    /// A machine on the substrate that knows nothing of the overlay; packets to it are translated
+    /// as by RFC 7915.
+    External = 6,
 }
 
 impl MappingState {
@@ -549,6 +559,7 @@ impl MappingState {
             MappingState::Moved => Some("moved"),
             MappingState::Pending => Some("pending"),
             MappingState::Negative => Some("negative"),
+            MappingState::External => Some("external"),
             MappingState::UnrecognizedConst(_) => None,
         }
     }
