@@ -40,7 +40,9 @@ pub(crate) struct Flow {
     pub(crate) form: u32,
 }
 
-pub(crate) use bindings::{OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL, OVNET_FORM_STANDARD};
+pub(crate) use bindings::{
+    OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL, OVNET_FORM_STANDARD,
+};
 
 impl Flow {
     /// A packet between two nodes of a network.
@@ -339,13 +341,14 @@ impl Skb {
         spare: usize,
         (from, len): (usize, usize),
     ) -> Option<Self> {
-        let from = i32::try_from(from).ok()?.checked_sub(i32::try_from(spare).ok()?)?;
+        let from = i32::try_from(from)
+            .ok()?
+            .checked_sub(i32::try_from(spare).ok()?)?;
         let len = u32::try_from(len).ok()?;
         let header_len = u32::try_from(header.len()).ok()?;
         // SAFETY: By the invariant; the function copies what is there or fails.
         let mut piece = unsafe {
-            let skb =
-                bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
+            let skb = bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
             Skb::from_raw(skb)
         }?;
         piece.head_mut(header.len())?.copy_from_slice(header);
