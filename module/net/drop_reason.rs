@@ -17,11 +17,11 @@ use core::{
 use kernel::prelude::*;
 use ovnet_engine::DropReason;
 
-/// The places we may take: that of stations that join a wireless network, and that of a switch.
-/// Queueing disciplines are always there and must keep theirs, though they list nothing.
+/// The places we may take: that of a switch, and that of stations of a wireless network. Queueing disciplines
+/// are always there and must keep theirs, though they list nothing.
 const PLACES: [u32; 2] = [
-    SKB_DROP_REASON_SUBSYS_MAC80211_UNUSABLE,
     SKB_DROP_REASON_SUBSYS_OPENVSWITCH,
+    SKB_DROP_REASON_SUBSYS_MAC80211_UNUSABLE,
 ];
 
 /// Whose list is in a place; null: nobody's.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ovnet_uapi::{Client, DropReason, StatsScope};
@@ -12,8 +13,9 @@ use ovnet_uapi::{Client, DropReason, StatsScope};
 use super::{
     arp, arrival_check, destination_check, escape, source_check, substrate_errors, Case, Failure,
 };
+use crate::frame::ethernet;
 use crate::kernel_tools::{field, DropMonitor, Trace};
-use crate::overlay::{draw, same, within};
+use crate::overlay::{draw, same, virtual_mac, within, Wire, FABRIC_MAC};
 
 /// One name for one drop, whoever tells it.
 pub const CASE: Case = Case {
@@ -23,6 +25,16 @@ pub const CASE: Case = Case {
     guests: 1,
     timeout: 300,
     run,
+};
+
+/// The kernel has no number for us.
+pub const PLACES: Case = Case {
+    name: "drop-places",
+    title: "names of drops take a place that nobody needs, and give way to its owner",
+    rows: &["OP5", "OP4"],
+    guests: 1,
+    timeout: 120,
+    run: places,
 };
 
 /// Where packets are dropped.
@@ -153,4 +165,57 @@ fn numbered(trace: &Trace) -> Result<Drops, Failure> {
         *drops.entry(reason.name().to_owned()).or_default() += 1;
     }
     Ok(drops)
+}
+
+/// The subsystems whose places are taken, as linux/dropreason.h numbers them.
+const MAC80211: u32 = 1;
+const OPENVSWITCH: u32 = 2;
+
+fn places() -> Result<(), Failure> {
+    // No event of the module's own: it could not be unloaded.
+    let trace = Trace::start(&["skb/kfree_skb"])?;
+    trace.write("events/skb/kfree_skb/filter", "reason >= 65536")?;
+    let monitor = DropMonitor::start()?;
+    let a = load("rmmod openvswitch 2>/dev/null || true")?;
+    dropped(&a, &trace, &monitor, OPENVSWITCH)?;
+    // The owner comes later and does not ask.
+    draw("modprobe openvswitch")?;
+    dropped(&a, &trace, &monitor, MAC80211)?;
+    draw("rmmod openvswitch")?;
+    dropped(&a, &trace, &monitor, MAC80211)?;
+    // The owner is there before.
+    let a = load("modprobe openvswitch")?;
+    dropped(&a, &trace, &monitor, MAC80211)?;
+    // What was taken was given back.
+    let a = load("rmmod openvswitch")?;
+    dropped(&a, &trace, &monitor, OPENVSWITCH)
+}
+
+/// Unloads the module, does that, and loads it again; a port is there then.
+fn load(between: &str) -> Result<Wire, Failure> {
+    draw(&format!(
+        "ip -all netns delete\n\
+         [[ ! -e /sys/module/ovnet ]] || rmmod ovnet\n\
+         {between}\n\
+         modprobe ovnet\n\
+         hosts R; port A on R net 7 10.0.0.2"
+    ))?;
+    Wire::open("A", "v0")
+}
+
+/// A frame is dropped, under a number of this subsystem and under our name.
+fn dropped(a: &Wire, trace: &Trace, monitor: &DropMonitor, subsystem: u32) -> Result<(), Failure> {
+    const EXPERIMENT: u16 = 0x88b5;
+    let node = virtual_mac(Ipv4Addr::new(10, 0, 0, 2));
+    trace.write("trace", "")?;
+    a.send(&ethernet(FABRIC_MAC, node, EXPERIMENT, &[0; 46]))?;
+    let seen = monitor.reasons(Duration::from_millis(500))?;
+    same("drop_monitor", seen.get("not-ipv4"), Some(&1))?;
+    let numbers: Vec<String> = trace
+        .lines("kfree_skb")?
+        .iter()
+        .map(|line| field(line, "reason").map(str::to_owned))
+        .collect::<Result<_, _>>()?;
+    let wanted = subsystem << 16 | DropReason::NotIpv4 as u32;
+    same("skb:kfree_skb", numbers, vec![format!("{wanted:#x}")])
 }

@@ -44,6 +44,7 @@ pub const ALL: &[Case] = &[
     destination_check::CASE,
     destination_check::LIMIT,
     drop_names::CASE,
+    drop_names::PLACES,
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
