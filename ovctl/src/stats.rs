@@ -236,7 +236,7 @@ mod tests {
             arp_replies: 1,
             icmp_errors: 0,
             labels_cleared: 0,
-            forwarded: 0,
+            forwarded: 5,
             drop: vec![
                 DropCount {
                     reason: Ok(DropReason::NoMapping),
@@ -301,7 +301,7 @@ local-bytes     0
 arp-replies     1
 icmp-errors     0
 labels-cleared  0
-forwarded       0
+forwarded       5
 
 DROP        PACKETS  MEANING
 no-mapping  12       No mapping of the destination is known.
@@ -324,8 +324,8 @@ no-mapping  12       No mapping of the destination is known.
         assert_eq!(
             text(false, true),
             "{\"tx-packets\":3,\"tx-bytes\":252,\"rx-packets\":2,\"rx-bytes\":168,\
-             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\"labels-cleared\":0,\"forwarded\":0,\
-             \"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
+             \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\"labels-cleared\":0,\
+             \"forwarded\":5,\"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
              {\"reason\":\"999\",\"packets\":1}]}\n"
         );
     }
