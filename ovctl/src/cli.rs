@@ -132,6 +132,8 @@ mod tests {
             "mapping del 7 10.0.0.3 --gen 9",
             "mapping show 7 10.0.0.3",
             "mapping show --all --json",
+            "mapping export 7",
+            "mapping import - --dry-run --json",
             "stats --all",
             "stats show",
             "stats show --all --json",

@@ -19,6 +19,7 @@ mod port;
 mod prefix;
 mod stats;
 mod top;
+mod transfer;
 mod translate;
 
 use std::io::{self, BufWriter, Write};

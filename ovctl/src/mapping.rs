@@ -3,7 +3,7 @@
 //! `ovctl mapping`: where nodes are.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ use ovnet_uapi::{Client, Error, Locator, Mac, Mapping, MappingSet, MappingState,
 use crate::failure::{Failure, Hint};
 use crate::netns::Names;
 use crate::output::{cell, one_of, put, put_ms, put_text, word, Object, Output, Row};
-use crate::{duration, host, net, netns, prefix};
+use crate::{duration, host, net, netns, prefix, transfer};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,6 +45,10 @@ pub(crate) enum Command {
         #[arg(short, long)]
         detail: bool,
     },
+    /// Write where nodes elsewhere are, one JSON object a line, for import
+    Export(transfer::Export),
+    /// Set the mappings of a file that export wrote, all or none
+    Import(transfer::Import),
 }
 
 #[derive(Debug, Args)]
@@ -53,14 +57,9 @@ pub(crate) struct Set {
     node: Node,
 
     /// The /64 of the host the node is behind
-    #[arg(long, value_parser = prefix::locator, required_unless_present_any = ["state", "external"])]
+    #[arg(long, value_parser = prefix::locator, required_unless_present = "state")]
     #[arg(required_if_eq_any = [("state", "remote"), ("state", "moved")])]
     locator: Option<Locator>,
-
-    /// Instead of a locator: the IPv6 address of a machine outside the overlay that the address
-    /// stands for
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["locator", "state", "peer_net"])]
-    external: Option<Ipv6Addr>,
 
     /// remote: the node is behind that host; moved: and what still arrives here is forwarded
     /// there; negative: there is no such node, for a while
@@ -119,10 +118,13 @@ pub(crate) struct Generation {
 
 impl Command {
     pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let mut client = Client::connect()?;
+        let client = Client::connect();
         match self {
-            Command::Set(set) => set.run(&mut client),
-            Command::Del { node, generation } => client
+            Command::Set(set) => set.run(&mut client?),
+            Command::Export(export) => export.run(&mut client?, output),
+            // A file can be looked at where there is no kernel module.
+            Command::Import(import) => import.run(client, output),
+            Command::Del { node, generation } => client?
                 .mapping_del(node.vni, node.address, generation.gen)
                 .map_err(Failure::with_hints([
                     net::unknown(node.vni),
@@ -137,6 +139,7 @@ impl Command {
                 detail,
                 ..
             } => {
+                let mut client = client?;
                 let ports = Ports::read(&mut client)?;
                 let mapping = client
                     .mapping_get(vni, address)
@@ -146,6 +149,7 @@ impl Command {
             Command::Show {
                 vni, all, detail, ..
             } => {
+                let mut client = client?;
                 let ports = Ports::read(&mut client)?;
                 let mappings = client.mappings(vni)?.filter(|mapping| {
                     all || !matches!(mapping, Ok(it) if !tells_a_place(it.state))
@@ -204,7 +208,6 @@ impl Set {
             peer_vni: self.peer_net,
             soft_ttl: self.soft_ttl,
             hard_ttl: self.hard_ttl,
-            external: self.external,
         };
         let nowhere = MappingSet {
             hard_ttl: mapping.hard_ttl,
@@ -323,10 +326,7 @@ impl Row for Line {
             mapping.address.to_string(),
             cell(mapping.mac),
             word(mapping.state.name(), mapping.state.into()),
-            match mapping.external {
-                Some(machine) => machine.to_string(),
-                None => cell(mapping.locator),
-            },
+            cell(mapping.locator),
             cell(self.port()),
             cell(mapping.gen),
         ]
@@ -351,7 +351,6 @@ impl Row for Line {
         put_ms(&mut object, "hard-ttl", mapping.hard_ttl);
         put_ms(&mut object, "idle", mapping.idle);
         put(&mut object, "parked", mapping.parked);
-        put_text(&mut object, "external", mapping.external);
         object
     }
 }
@@ -404,7 +403,6 @@ mod tests {
             hard_ttl: None,
             idle: None,
             parked: None,
-            external: None,
         };
         let remote = Mapping {
             address: Ipv4Addr::new(10, 0, 0, 30),
@@ -436,12 +434,6 @@ mod tests {
             parked: Some(3),
             ..deleted
         };
-        let external = Mapping {
-            locator: None,
-            state: MappingState::External,
-            external: Some("2001:db8::9".parse().unwrap()),
-            ..remote
-        };
         let line = |mapping, ifname: Option<&str>, netns: Option<&str>| Line {
             mapping,
             ifname: ifname.map(str::to_owned),
@@ -459,7 +451,6 @@ mod tests {
             line(deleted, None, None),
             line(newer, None, None),
             line(pending, None, None),
-            line(external, None, None),
         ]
     }
 
@@ -468,15 +459,14 @@ mod tests {
         assert_eq!(
             capture::list(mappings(), false),
             "\
-VNI  ADDRESS    MAC                STATE     LOCATOR          PORT        GEN
-7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  eth0@blue   5
-7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  if4@nsid:2  5
-7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  v0          5
-7    10.0.0.30  02:00:00:00:00:09  remote    fd00:a:1:2::/64  -           5
-7    10.0.0.30  -                  deleted   -                -           1099511627782
-7    10.0.0.30  02:00:00:00:00:09  9         fd00:a:1:2::/64  -           5
-7    10.0.0.30  -                  pending   -                -           -
-7    10.0.0.30  02:00:00:00:00:09  external  2001:db8::9      -           5
+VNI  ADDRESS    MAC                STATE    LOCATOR          PORT        GEN
+7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  eth0@blue   5
+7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  if4@nsid:2  5
+7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  v0          5
+7    10.0.0.30  02:00:00:00:00:09  remote   fd00:a:1:2::/64  -           5
+7    10.0.0.30  -                  deleted  -                -           1099511627782
+7    10.0.0.30  02:00:00:00:00:09  9        fd00:a:1:2::/64  -           5
+7    10.0.0.30  -                  pending  -                -           -
 "
         );
     }
@@ -502,7 +492,7 @@ VNI  ADDRESS    MAC                STATE     LOCATOR          PORT        GEN
             .iter()
             .map(|line| tells_a_place(line.mapping.state))
             .collect();
-        assert_eq!(shown, [true, true, true, true, false, true, false, true]);
+        assert_eq!(shown, [true, true, true, true, false, true, false]);
         assert!(!tells_a_place(MappingState::Negative));
         assert!(tells_a_place(MappingState::Moved));
     }
