@@ -669,19 +669,25 @@ void ovnet_percpu_add(u64 __percpu *counter, u64 n)
 	this_cpu_add(*counter, n);
 }
 
-/* Four pairs of packets and bytes at once, or fewer: one call for a packet. */
+static __always_inline void ovnet_percpu_pair(u64 __percpu *pair, u64 bytes)
+{
+	if (pair) {
+		this_cpu_inc(*pair);
+		this_cpu_add(*(pair + 1), bytes);
+	}
+}
+
+/*
+ * Four pairs of packets and bytes, or fewer: one call for a packet.  An array
+ * and a loop would cost the checks that the kernel adds to both.
+ */
 void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
 			u64 __percpu *d, u64 bytes)
 {
-	u64 __percpu *const pairs[] = { a, b, c, d };
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
-		if (!pairs[i])
-			continue;
-		this_cpu_inc(pairs[i][0]);
-		this_cpu_add(pairs[i][1], bytes);
-	}
+	ovnet_percpu_pair(a, bytes);
+	ovnet_percpu_pair(b, bytes);
+	ovnet_percpu_pair(c, bytes);
+	ovnet_percpu_pair(d, bytes);
 }
 
 u64 ovnet_percpu_sum(u64 __percpu *counter)

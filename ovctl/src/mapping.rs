@@ -231,7 +231,8 @@ fn at_a_port() -> Hint {
     Hint::of(Errno::EBUSY, text)
 }
 
-fn no_port() -> Hint {
+/// What to do about a mapping to this host of a node that is not here.
+pub(crate) fn no_port() -> Hint {
     let text = "`ovctl port set DEVICE` makes the mapping of a node that is here";
     Hint::of(Errno::ENOENT, text).at("locator")
 }

@@ -145,21 +145,28 @@ impl MappingFile {
         for index in range {
             let (mapping, line) = (&self.mappings[index], self.lines[index]);
             match client.mapping_batch(std::slice::from_ref(mapping)) {
-                Ok(result) => sum += result,
-                Err(error) => {
-                    let place = format!("{} line {line}", self.name);
-                    complain(&format!(
-                        "{place}: mapping of {} in {}",
-                        mapping.address, mapping.vni
-                    ));
-                    complain(&format!("the {index} mappings before it are set"));
-                    return Err(Failure::with_hints([
-                        host::without_locator(),
-                        net::unknown(mapping.vni),
-                        mapping::full(),
-                    ])(error));
+                Ok(result) => {
+                    sum += result;
+                    continue;
                 }
+                Err(Error::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
             }
+            // By itself, because only then is it said which attribute is at fault.
+            if let Err(error) = client.mapping_set(mapping) {
+                let (name, address, vni) = (&self.name, mapping.address, mapping.vni);
+                complain(&format!(
+                    "{name} line {line}: mapping of {address} in {vni}"
+                ));
+                complain(&format!("the {index} mappings before it are set"));
+                return Err(Failure::with_hints([
+                    host::without_locator(),
+                    net::unknown(vni),
+                    mapping::no_port(),
+                    mapping::full(),
+                ])(error));
+            }
+            sum.installed += 1;
         }
         Ok(sum)
     }

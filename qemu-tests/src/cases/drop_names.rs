@@ -11,7 +11,8 @@ use std::time::Duration;
 use ovnet_uapi::{Client, DropReason, StatsScope};
 
 use super::{
-    arp, arrival_check, destination_check, escape, source_check, substrate_errors, Case, Failure,
+    arp, arrival_check, destination_check, escape, moving_drops, source_check, substrate_errors,
+    Case, Failure,
 };
 use crate::frame::ethernet;
 use crate::kernel_tools::{field, DropMonitor, Trace};
@@ -38,19 +39,20 @@ pub const PLACES: Case = Case {
 };
 
 /// Where packets are dropped.
-const DROPPING: [Case; 6] = [
+const DROPPING: [Case; 7] = [
     arp::CASE,
     arrival_check::CASE,
     destination_check::CASE,
     escape::CASE,
+    moving_drops::CASE,
     source_check::CASE,
     substrate_errors::CASE,
 ];
 
-/// What a packet of these cases is not dropped for. Nobody: it escapes instead.
+/// What no packet of these cases is dropped for. Two are of packets that escape.
 /// Lack of memory and such a device are not to be had in a guest. Plain
-/// translation, moves and resolvers have cases of their own.
-const ELSEWHERE: [DropReason; 17] = [
+/// translation has cases of its own.
+const ELSEWHERE: [DropReason; 10] = [
     DropReason::NeedsEscape,
     DropReason::Ttl,
     DropReason::Offload,
@@ -61,13 +63,6 @@ const ELSEWHERE: [DropReason; 17] = [
     DropReason::ExtensionHeaders,
     DropReason::IcmpFragment,
     DropReason::UdpZeroChecksum,
-    DropReason::Unresolved,
-    DropReason::ParkedOverflow,
-    DropReason::MissLimit,
-    DropReason::NoSuchNode,
-    DropReason::NewAddress,
-    DropReason::PortInactive,
-    DropReason::ForwardLoop,
 ];
 
 /// How many packets were dropped, by name.

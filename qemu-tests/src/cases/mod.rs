@@ -12,6 +12,7 @@ mod dumps;
 mod escape;
 mod exact_bytes;
 mod move_lossless;
+mod moving_drops;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
@@ -49,6 +50,7 @@ pub const ALL: &[Case] = &[
     escape::CASE,
     exact_bytes::CASE,
     move_lossless::CASE,
+    moving_drops::CASE,
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
