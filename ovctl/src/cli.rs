@@ -128,6 +128,7 @@ mod tests {
             "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --state moved --peer-net 9",
             "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --soft-ttl 30s --hard-ttl 5m",
             "mapping set 7 10.0.0.3 --state negative --hard-ttl 500ms",
+            "mapping set 7 10.0.0.3 --external 2001:db8::9 --hard-ttl 5m",
             "mapping show --detail",
             "mapping del 7 10.0.0.3 --gen 9",
             "mapping show 7 10.0.0.3",
@@ -197,6 +198,10 @@ mod tests {
             ),
             ("mapping set 7 10.0.0.3", "--locator"),
             ("mapping set 7 10.0.0.3 --state moved", "--locator"),
+            (
+                "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --external 2001:db8::9",
+                "cannot be used with",
+            ),
             (
                 "mapping set 7 10.0.0.3 --state local",
                 "remote, moved or negative",

@@ -3,7 +3,7 @@
 //! `ovctl mapping`: where nodes are.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -57,9 +57,14 @@ pub(crate) struct Set {
     node: Node,
 
     /// The /64 of the host the node is behind
-    #[arg(long, value_parser = prefix::locator, required_unless_present = "state")]
+    #[arg(long, value_parser = prefix::locator, required_unless_present_any = ["state", "external"])]
     #[arg(required_if_eq_any = [("state", "remote"), ("state", "moved")])]
     locator: Option<Locator>,
+
+    /// Instead of a locator: the IPv6 address of a machine outside the overlay that the address
+    /// stands for
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["locator", "state", "peer_net"])]
+    external: Option<Ipv6Addr>,
 
     /// remote: the node is behind that host; moved: and what still arrives here is forwarded
     /// there; negative: there is no such node, for a while
@@ -208,6 +213,7 @@ impl Set {
             peer_vni: self.peer_net,
             soft_ttl: self.soft_ttl,
             hard_ttl: self.hard_ttl,
+            external: self.external,
         };
         let nowhere = MappingSet {
             hard_ttl: mapping.hard_ttl,
@@ -327,7 +333,10 @@ impl Row for Line {
             mapping.address.to_string(),
             cell(mapping.mac),
             word(mapping.state.name(), mapping.state.into()),
-            cell(mapping.locator),
+            match mapping.external {
+                Some(machine) => machine.to_string(),
+                None => cell(mapping.locator),
+            },
             cell(self.port()),
             cell(mapping.gen),
         ]
@@ -352,6 +361,7 @@ impl Row for Line {
         put_ms(&mut object, "hard-ttl", mapping.hard_ttl);
         put_ms(&mut object, "idle", mapping.idle);
         put(&mut object, "parked", mapping.parked);
+        put_text(&mut object, "external", mapping.external);
         object
     }
 }
@@ -404,6 +414,7 @@ mod tests {
             hard_ttl: None,
             idle: None,
             parked: None,
+            external: None,
         };
         let remote = Mapping {
             address: Ipv4Addr::new(10, 0, 0, 30),
@@ -435,6 +446,12 @@ mod tests {
             parked: Some(3),
             ..deleted
         };
+        let external = Mapping {
+            locator: None,
+            state: MappingState::External,
+            external: Some("2001:db8::9".parse().unwrap()),
+            ..remote
+        };
         let line = |mapping, ifname: Option<&str>, netns: Option<&str>| Line {
             mapping,
             ifname: ifname.map(str::to_owned),
@@ -452,6 +469,7 @@ mod tests {
             line(deleted, None, None),
             line(newer, None, None),
             line(pending, None, None),
+            line(external, None, None),
         ]
     }
 
@@ -460,14 +478,15 @@ mod tests {
         assert_eq!(
             capture::list(mappings(), false),
             "\
-VNI  ADDRESS    MAC                STATE    LOCATOR          PORT        GEN
-7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  eth0@blue   5
-7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  if4@nsid:2  5
-7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  v0          5
-7    10.0.0.30  02:00:00:00:00:09  remote   fd00:a:1:2::/64  -           5
-7    10.0.0.30  -                  deleted  -                -           1099511627782
-7    10.0.0.30  02:00:00:00:00:09  9        fd00:a:1:2::/64  -           5
-7    10.0.0.30  -                  pending  -                -           -
+VNI  ADDRESS    MAC                STATE     LOCATOR          PORT        GEN
+7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  eth0@blue   5
+7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  if4@nsid:2  5
+7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  v0          5
+7    10.0.0.30  02:00:00:00:00:09  remote    fd00:a:1:2::/64  -           5
+7    10.0.0.30  -                  deleted   -                -           1099511627782
+7    10.0.0.30  02:00:00:00:00:09  9         fd00:a:1:2::/64  -           5
+7    10.0.0.30  -                  pending   -                -           -
+7    10.0.0.30  02:00:00:00:00:09  external  2001:db8::9      -           5
 "
         );
     }
@@ -493,7 +512,7 @@ VNI  ADDRESS    MAC                STATE    LOCATOR          PORT        GEN
             .iter()
             .map(|line| tells_a_place(line.mapping.state))
             .collect();
-        assert_eq!(shown, [true, true, true, true, false, true, false]);
+        assert_eq!(shown, [true, true, true, true, false, true, false, true]);
         assert!(!tells_a_place(MappingState::Negative));
         assert!(tells_a_place(MappingState::Moved));
     }

@@ -381,6 +381,7 @@ mod tests {
                 peer_vni: Vni::new(9),
                 soft_ttl: Some(Duration::from_millis(256)),
                 hard_ttl: Some(Duration::from_secs(1)),
+                external: Some("2001:db8::9".parse().unwrap()),
                 ..MappingSet::remote(vni(), NODE, far())
             },
             MappingSet::negative(vni(), NODE),
@@ -391,7 +392,7 @@ mod tests {
             sent(Command::MappingBatch, attrs),
             [
                 15, 1, 0, 0,
-                72, 0, 1, 0x80,
+                92, 0, 1, 0x80,
                     8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
                     8, 0, 2, 0, 10, 0, 0, 3,
                     20, 0, 3, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -399,6 +400,7 @@ mod tests {
                     8, 0, 9, 0, 9, 0, 0, 0,
                     8, 0, 10, 0, 0, 1, 0, 0,
                     8, 0, 11, 0, 0xe8, 3, 0, 0,
+                    20, 0, 14, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
                 28, 0, 1, 0x80,
                     8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
                     8, 0, 2, 0, 10, 0, 0, 3,

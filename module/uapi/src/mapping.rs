@@ -2,7 +2,7 @@
 
 //! Mappings: where the node with a virtual address of a network is.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ovnet_engine::{Locator, Mac, Vni};
@@ -43,6 +43,8 @@ pub struct Mapping {
     pub idle: Option<Duration>,
     /// Packets that wait; absent where none may.
     pub parked: Option<u32>,
+    /// The machine outside the overlay that the address stands for; absent for nodes.
+    pub external: Option<Ipv6Addr>,
 }
 
 /// Where a node is to be.
@@ -66,6 +68,8 @@ pub struct MappingSet {
     pub soft_ttl: Option<Duration>,
     /// After which the mapping goes; absent: never, or a second if negative.
     pub hard_ttl: Option<Duration>,
+    /// Instead of a locator: the machine outside the overlay that the address stands for.
+    pub external: Option<Ipv6Addr>,
 }
 
 /// What became of the mappings of a batch.
@@ -107,6 +111,7 @@ impl MappingSet {
             peer_vni: None,
             soft_ttl: None,
             hard_ttl: None,
+            external: None,
         }
     }
 
@@ -127,7 +132,9 @@ impl MappingSet {
         let peer = self.peer_vni.map(|vni| vni.get().to_ne_bytes());
         attrs.put_some(MappingAttr::PeerVni, peer)?;
         attrs.put_some(MappingAttr::SoftTtl, self.soft_ttl.map(milliseconds))?;
-        attrs.put_some(MappingAttr::HardTtl, self.hard_ttl.map(milliseconds))
+        attrs.put_some(MappingAttr::HardTtl, self.hard_ttl.map(milliseconds))?;
+        let external = self.external.map(|address| address.octets());
+        attrs.put_some(MappingAttr::External, external)
     }
 
     /// Write as many as fit one message; says how many those are, at least one of any.
@@ -204,6 +211,7 @@ impl Record for Mapping {
             hard_ttl: attrs.duration(MappingAttr::HardTtl)?,
             idle: attrs.duration(MappingAttr::Idle)?,
             parked: attrs.u32(MappingAttr::Parked)?,
+            external: attrs.array(MappingAttr::External)?.map(Ipv6Addr::from),
         })
     }
 }
@@ -253,6 +261,7 @@ mod tests {
             8, 0, 11, 0, 0x60, 0xea, 0, 0,
             8, 0, 12, 0, 1, 0, 0, 0,
             8, 0, 13, 0, 3, 0, 0, 0,
+            20, 0, 14, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
         ];
         let mapping = Mapping::parse(&[&REMOTE[..], &times].concat()).unwrap();
         assert_eq!(mapping.peer_vni, Vni::new(9));
@@ -260,6 +269,7 @@ mod tests {
         assert_eq!(mapping.hard_ttl, Some(Duration::from_secs(60)));
         assert_eq!(mapping.idle, Some(Duration::from_millis(1)));
         assert_eq!(mapping.parked, Some(3));
+        assert_eq!(mapping.external, Some("2001:db8::9".parse().unwrap()));
     }
 
     #[test]
