@@ -191,10 +191,11 @@ fn read(mut input: impl BufRead, name: &str) -> Result<MappingFile, Failure> {
         if length == 0 {
             break;
         }
-        if text.trim_ascii().is_empty() {
+        let endless = length as u64 == LONGEST;
+        if text.trim_ascii().is_empty() && !endless {
             continue;
         }
-        let parsed = match length as u64 == LONGEST {
+        let parsed = match endless {
             true => Err("longer than any mapping".to_owned()),
             false => parse(&text),
         };
@@ -208,7 +209,7 @@ fn read(mut input: impl BufRead, name: &str) -> Result<MappingFile, Failure> {
                 if wrong <= COMPLAINTS {
                     complain(&format!("{name} line {line}: {what}"));
                 }
-                if length as u64 == LONGEST {
+                if endless {
                     break;
                 }
             }
