@@ -15,7 +15,7 @@ export KERNEL V
 
 .DEFAULT_GOAL := all
 .PHONY: all env module user check check-user check-kernel fuzz demo bench vm generate \
-	install clean distclean-cache help
+	man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -55,9 +55,24 @@ vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 generate: ## write the sources that derive from the netlink spec
 	@$(ENV) generate
 
+man: user ## the man pages of ovctl, in out/man/
+	@mkdir -p out/man
+	@$(ENV) run target/release/ovctl manual out/man
+
+completions: user ## what shells need to complete ovctl's words, in out/completions/
+	@mkdir -p out/completions
+	@for shell in bash zsh fish; do \
+		$(ENV) run target/release/ovctl completion $$shell >out/completions/$$shell || exit 1; \
+	done
+
 PREFIX ?= /usr/local
-install: user ## ovctl, under PREFIX (/usr/local)
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: user man completions ## ovctl, its man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
+	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
+	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
+	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl
+	install -D -m 0644 out/completions/fish $(SHARE)/fish/vendor_completions.d/ovctl.fish
 
 clean: ## remove what was built in the checkout
 	rm -rf out target

@@ -10,7 +10,7 @@ use crate::{
         device::{Device, DeviceRef},
         rcu::Rcu,
         route::{Route, RouteCache},
-        skb::{fresh_id, Skb},
+        skb::{fresh_id, Flow, Skb, OVNET_FORM_STANDARD},
     },
     port::Port,
     stats::Count,
@@ -131,7 +131,8 @@ pub(crate) fn send(
     match outward(host, device, network, external, &mut packet, rcu) {
         Ok(Outcome::Same(route, len)) => {
             device.count_tx(frame_len);
-            tx::launch(packet, route, len, device, host);
+            packet.flow.form = OVNET_FORM_STANDARD;
+            tx::launch(packet, None, route, len, device, host, rcu);
         }
         Ok(Outcome::Others) => {
             device.count_tx(frame_len);
@@ -207,7 +208,9 @@ fn outward<'a>(
                     .piece(headroom, piece.header(), siit::HEADROOM, part)
                     .ok_or(DropReason::NoMemory)?;
                 sent.is_ipv6_before(piece.header().len() as i32);
-                tx::launch(sent, route, piece.payload_len as u64, device, host);
+                let len = piece.payload_len as u64;
+                sent.flow.form = OVNET_FORM_STANDARD;
+                tx::launch(sent, None, route, len, device, host, rcu);
             }
             Ok(Outcome::Others)
         }
@@ -220,7 +223,8 @@ fn outward<'a>(
                 .piece(headroom, bytes, 0, (0, 0))
                 .ok_or(DropReason::NoMemory)?;
             sent.is_ipv6();
-            tx::launch(sent, route, len, device, host);
+            sent.flow.form = OVNET_FORM_STANDARD;
+            tx::launch(sent, None, route, len, device, host, rcu);
             Ok(Outcome::Others)
         }
         Verdict::Software => {
@@ -299,8 +303,8 @@ pub(crate) fn receive(
 ) {
     match inward(host, vni, external, port, &mut packet, rcu) {
         Ok(Outcome::Same((), len)) => {
-            host.stats().add(Count::RxPackets, 1);
-            host.stats().add(Count::RxBytes, len);
+            packet.flow.form = OVNET_FORM_STANDARD;
+            host.count_rx(&packet, port, port.driver(), None, len, rcu);
             packet.receive(port);
         }
         Ok(Outcome::Others) => packet.consume(),
@@ -339,6 +343,7 @@ fn inward(
         return Err(DropReason::SubstrateIcmp);
     }
     let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
+    packet.flow = Flow::new(vni, external.address, node);
     let id = fresh_id(host.net(), external.address, node, ip.next_header, packet.segments());
     let verdict = packet
         .viewed(0, Ethernet::LEN as u32, id, |view| siit::to4(view, &siit, &maps))
@@ -405,8 +410,8 @@ fn bring(
     let len = packet.len();
     packet.is_ipv4(header_len as u8);
     tx::frame_for(external.mac, port, &mut packet, rcu)?;
-    host.stats().add(Count::RxPackets, 1);
-    host.stats().add(Count::RxBytes, len.into());
+    packet.flow.form = OVNET_FORM_STANDARD;
+    host.count_rx(&packet, port, port.driver(), None, len.into(), rcu);
     packet.receive(port);
     Ok(())
 }
