@@ -188,11 +188,8 @@ fn outward<'a>(
     };
     let headroom = route.headroom();
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
-    if !packet.reserve(headroom.saturating_add(siit::HEADROOM as u32)) {
-        return Err(DropReason::NoMemory);
-    }
     let verdict = packet
-        .viewed(siit::HEADROOM, 0, |view| siit::to6(view, &siit, &maps))
+        .viewed(siit::HEADROOM, headroom, 0, |view| siit::to6(view, &siit, &maps))
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -304,7 +301,7 @@ pub(crate) fn receive(
         Ok(Outcome::Same((), len)) => {
             host.stats().add(Count::RxPackets, 1);
             host.stats().add(Count::RxBytes, len);
-            packet.deliver(port);
+            packet.receive(port);
         }
         Ok(Outcome::Others) => packet.consume(),
         Ok(Outcome::Software) => {
@@ -343,11 +340,8 @@ fn inward(
     }
     let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
     let id = fresh_id(host.net(), external.address, node, ip.next_header, packet.segments());
-    if !packet.reserve(Ethernet::LEN as u32) {
-        return Err(DropReason::NoMemory);
-    }
     let verdict = packet
-        .viewed(0, id, |view| siit::to4(view, &siit, &maps))
+        .viewed(0, Ethernet::LEN as u32, id, |view| siit::to4(view, &siit, &maps))
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -413,7 +407,7 @@ fn bring(
     tx::frame_for(external.mac, port, &mut packet, rcu)?;
     host.stats().add(Count::RxPackets, 1);
     host.stats().add(Count::RxBytes, len.into());
-    packet.deliver(port);
+    packet.receive(port);
     Ok(())
 }
 

@@ -91,9 +91,8 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
         }
         let again = match accept(host, &ip, &mut packet, turn, rcu) {
             Ok(Verdict::Deliver(port, len)) => {
-                host.stats().add(Count::RxPackets, 1);
-                host.stats().add(Count::RxBytes, len);
-                return packet.deliver(port);
+                host.stats().add_packet(Count::RxPackets, len);
+                return packet.receive(port);
             }
             Ok(Verdict::Forward(route)) => {
                 host.stats().add(Count::Forwarded, 1);
@@ -230,12 +229,9 @@ fn forward<'a>(
     if !packet.fits(remote.mtu(&route)) {
         return Err(DropReason::TooBig);
     }
-    if !packet.reserve(route.headroom()) {
-        return Err(DropReason::NoMemory);
-    }
     let checksum = packet.l4_checksum(IPV6_LEN as i32);
     let head = packet
-        .head_mut(fast::head_len(ip.next_header, ip.payload_len))
+        .open(0, route.headroom(), fast::head_len(ip.next_header, ip.payload_len))
         .ok_or(DropReason::NoMemory)?;
     fast::redirect(head, ip, path.to(), checksum)?;
     packet.is_ipv6();

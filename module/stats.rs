@@ -6,7 +6,7 @@ use crate::net::counters::Counters;
 use kernel::prelude::*;
 use ovnet_engine::DropReason;
 
-/// What is counted beside drops.
+/// What is counted beside drops. Bytes come right behind the packets they are of.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
     /// Packets onto the substrate.
@@ -47,6 +47,12 @@ impl Stats {
     #[inline]
     pub(crate) fn add(&self, count: Count, n: u64) {
         self.0.add(count as usize, n);
+    }
+
+    /// Counts a packet, and its bytes in the counter behind that of packets.
+    #[inline]
+    pub(crate) fn add_packet(&self, packets: Count, len: u64) {
+        self.0.add_two(packets as usize, 1, len);
     }
 
     /// Counts a drop.

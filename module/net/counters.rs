@@ -38,6 +38,15 @@ impl<const N: usize> Counters<N> {
         }
     }
 
+    /// Adds to a counter and to the one behind it.
+    #[inline]
+    pub(crate) fn add_two(&self, index: usize, first: u64, second: u64) {
+        if index.wrapping_add(1) < N {
+            // SAFETY: Both are inside the allocation.
+            unsafe { bindings::ovnet_percpu_add_two(self.0.wrapping_add(index), first, second) };
+        }
+    }
+
     /// The sum of one counter over all CPUs.
     pub(crate) fn sum(&self, index: usize) -> u64 {
         if index >= N {

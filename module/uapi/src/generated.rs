@@ -305,53 +305,6 @@ impl MappingAttr {
 
 impl NlAttrType for MappingAttr {}
 
-/// Attributes of the set `mapping-entry`.
-#[neli_enum(serialized_type = "u16")]
-pub enum MappingEntryAttr {
-    /// The `vni` attribute.
-    Vni = 1,
-    /// The `address` attribute.
-    Address = 2,
-    /// The `locator` attribute.
-    Locator = 3,
-    /// The `mac` attribute.
-    Mac = 4,
-    /// The `gen` attribute.
-    Gen = 5,
-    /// The `state` attribute.
-    State = 6,
-    /// The `peer-vni` attribute.
-    PeerVni = 7,
-    /// The `soft-ttl` attribute.
-    SoftTtl = 8,
-    /// The `hard-ttl` attribute.
-    HardTtl = 9,
-    /// The `external` attribute.
-    External = 10,
-}
-
-impl MappingEntryAttr {
-    /// The word of the netlink specification; `None` if the number is newer than this crate.
-    #[must_use]
-    pub const fn name(self) -> Option<&'static str> {
-        match self {
-            MappingEntryAttr::Vni => Some("vni"),
-            MappingEntryAttr::Address => Some("address"),
-            MappingEntryAttr::Locator => Some("locator"),
-            MappingEntryAttr::Mac => Some("mac"),
-            MappingEntryAttr::Gen => Some("gen"),
-            MappingEntryAttr::State => Some("state"),
-            MappingEntryAttr::PeerVni => Some("peer-vni"),
-            MappingEntryAttr::SoftTtl => Some("soft-ttl"),
-            MappingEntryAttr::HardTtl => Some("hard-ttl"),
-            MappingEntryAttr::External => Some("external"),
-            MappingEntryAttr::UnrecognizedConst(_) => None,
-        }
-    }
-}
-
-impl NlAttrType for MappingEntryAttr {}
-
 /// Attributes of the set `mapping-batch`.
 #[neli_enum(serialized_type = "u16")]
 pub enum MappingBatchAttr {

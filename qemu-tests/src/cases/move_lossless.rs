@@ -55,7 +55,7 @@ fn run() -> Result<(), Failure> {
          device G on S
          ip -n T link add v1 netns G type ovnet
          ovctl -n S port set v0 --netns G --net 7 --address 10.0.0.3 --gen 1
-         ip -n G link add br0 address 02:76:0a:00:00:03 type bridge stp_state 0 forward_delay 0
+         ip -n G link add br0 address 02:76:0a:00:00:03 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
          ip -n G link set v1 address 02:76:0a:00:00:03
          ip -n G link set v0 master br0 up
          ip -n G link set v1 up
@@ -75,13 +75,22 @@ fn run() -> Result<(), Failure> {
 
     for number in 0..MOVES {
         thread::sleep(Duration::from_millis(400));
-        let (from, to) = if number % 2 == 0 { ("S v0", "T v1") } else { ("T v1", "S v0") };
+        let (from, to) = if number % 2 == 0 {
+            ("S v0", "T v1")
+        } else {
+            ("T v1", "S v0")
+        };
         step(from, to, number + 2, &pause)?;
     }
     out.join().map_err(|_| "the sender of A panicked")??;
     home.join().map_err(|_| "the sender of G panicked")??;
-    there.join().map_err(|_| "the receiver of G panicked")?.check("from A to G")?;
-    back.join().map_err(|_| "the receiver of A panicked")?.check("from G to A")?;
+    there
+        .join()
+        .map_err(|_| "the receiver of G panicked")?
+        .check("from A to G")?;
+    back.join()
+        .map_err(|_| "the receiver of A panicked")?
+        .check("from G to A")?;
     stream.finish()?;
     // Whatever was dropped would be under a name.
     draw(
@@ -101,7 +110,9 @@ fn step(from: &str, to: &str, gen: u32, pause: &Pause) -> Result<(), Failure> {
     };
     let ((old, left), (new, right)) = (split(from)?, split(to)?);
     let node = "--netns G --net 7 --address 10.0.0.3";
-    draw(&format!("ovctl -n {new} port set {right} {node} --state standby"))?;
+    draw(&format!(
+        "ovctl -n {new} port set {right} {node} --state standby"
+    ))?;
     pause.begin();
     draw(&format!(
         "to=$(ovctl -n {new} host show --json | grep -o 'fd00:a:1:[0-9]*::/64' | head -n 1)
@@ -197,7 +208,11 @@ impl Seen {
     fn check(&self, way: &str) -> Result<(), Failure> {
         let count = |times| self.times.iter().filter(|&&seen| seen == times).count();
         same(&format!("packets lost {way}"), count(0), 0)?;
-        same(&format!("packets that came once {way}"), count(1), PACKETS as usize)?;
+        same(
+            &format!("packets that came once {way}"),
+            count(1),
+            PACKETS as usize,
+        )?;
         // Once per move those that were forwarded may come after those that were sent directly.
         if self.late > MOVES * 4 * BURST {
             return Err(format!("{} packets out of order {way}", self.late).into());
@@ -216,7 +231,10 @@ fn receive(at: &str, port: u16) -> Result<JoinHandle<Seen>, Failure> {
             .set_read_timeout(Some(Duration::from_secs(8)))
             .expect("a timeout is no error");
         told.store(true, SeqCst);
-        let mut seen = Seen { times: vec![0; PACKETS as usize], late: 0 };
+        let mut seen = Seen {
+            times: vec![0; PACKETS as usize],
+            late: 0,
+        };
         let (mut buffer, mut highest, mut all) = ([0; 4], 0, 0);
         // Silence ends it, unless everything has come; then a short one shows that nothing comes twice.
         while socket.recv(&mut buffer).is_ok() {
@@ -228,7 +246,9 @@ fn receive(at: &str, port: u16) -> Result<JoinHandle<Seen>, Failure> {
             highest = highest.max(number);
             if all == PACKETS {
                 let short = Some(Duration::from_millis(300));
-                socket.set_read_timeout(short).expect("a timeout is no error");
+                socket
+                    .set_read_timeout(short)
+                    .expect("a timeout is no error");
             }
         }
         seen
@@ -249,7 +269,10 @@ struct Stream {
 
 impl Stream {
     fn open() -> Result<Stream, Failure> {
-        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (stop, sent) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU32::new(0)),
+        );
         let ready = Arc::new(AtomicBool::new(false));
         let told = ready.clone();
         let receiver = inside("G", move || {
@@ -286,14 +309,24 @@ impl Stream {
             }
             Ok(())
         })?;
-        Ok(Stream { stop, sent, sender, receiver })
+        Ok(Stream {
+            stop,
+            sent,
+            sender,
+            receiver,
+        })
     }
 
     fn finish(self) -> Result<(), Failure> {
         let start = Instant::now();
         self.stop.store(true, SeqCst);
-        self.sender.join().map_err(|_| "the stream's sender panicked")??;
-        let received = self.receiver.join().map_err(|_| "the stream's receiver panicked")??;
+        self.sender
+            .join()
+            .map_err(|_| "the stream's sender panicked")??;
+        let received = self
+            .receiver
+            .join()
+            .map_err(|_| "the stream's receiver panicked")??;
         if start.elapsed() > Duration::from_secs(30) {
             return Err("the stream took half a minute to end".into());
         }
