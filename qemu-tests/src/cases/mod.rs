@@ -5,6 +5,7 @@
 
 mod arp;
 mod arrival_check;
+mod batch;
 mod capture;
 mod destination_check;
 mod drop_names;
@@ -12,11 +13,13 @@ mod dumps;
 mod escape;
 mod exact_bytes;
 mod move_lossless;
+mod move_states;
 mod moving_drops;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
 mod table_update;
+mod ttl;
 mod wire_stream;
 
 /// Why a case failed, in words.
@@ -42,6 +45,7 @@ pub struct Case {
 pub const ALL: &[Case] = &[
     arp::CASE,
     arrival_check::CASE,
+    batch::CASE,
     capture::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
@@ -51,11 +55,13 @@ pub const ALL: &[Case] = &[
     escape::CASE,
     exact_bytes::CASE,
     move_lossless::CASE,
+    move_states::CASE,
     moving_drops::CASE,
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
     table_update::CASE,
+    ttl::CASE,
     wire_stream::CASE,
 ];
 
