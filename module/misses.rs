@@ -216,20 +216,23 @@ impl Host {
                 }
             },
         };
-        drop(guard);
         miss.last.store(now.word(), Relaxed);
+        // Whoever refuses the address does it under the lock and empties the queue after that.
         if miss.refused_until(now).is_some() {
+            drop(guard);
             self.drop_packet(packet, DropReason::NoSuchNode);
             return None;
-        }
-        if ask {
-            self.report_miss(vni, address, claimed, device);
         }
         let side = match asker {
             Asker::Port(..) => Side::Sent,
             Asker::Substrate(_) => Side::Received,
         };
-        match miss.queue.push(packet, side, self.net(), ROOM) {
+        let parked = miss.queue.push(packet, side, self.net(), ROOM);
+        drop(guard);
+        if ask {
+            self.report_miss(vni, address, claimed, device);
+        }
+        match parked {
             Ok(()) => None,
             Err(Refused::Closed(packet)) => Some(packet),
             Err(Refused::Full(packet)) => {
@@ -296,8 +299,8 @@ impl Host {
         queue
     }
 
-    /// The address is known not to exist for so many milliseconds.
-    pub(crate) fn refuse_miss(&self, key: u64, ms: u32) -> Result {
+    /// The address is known not to exist for so many milliseconds. Under the control lock.
+    pub(crate) fn refuse_miss(&self, key: u64, ms: u32) -> Result<(), DropReason> {
         let misses = self.misses();
         let now = Moment::now();
         let guard = misses.lock.lock();
@@ -306,15 +309,10 @@ impl Host {
         drop(reader);
         let miss = match known {
             Some(miss) => miss,
-            None => self
-                .open_miss(key, &misses.told, None, now)
-                .map_err(|reason| match reason {
-                    DropReason::NoMemory => ENOMEM,
-                    _ => ENOSPC,
-                })?,
+            None => self.open_miss(key, &misses.told, None, now)?,
         };
-        drop(guard);
         miss.refused.store(now.after(ms).word(), Relaxed);
+        drop(guard);
         while let Some(waiting) = miss.queue.take() {
             self.drop_packet(waiting.packet, DropReason::NoSuchNode);
         }
@@ -335,7 +333,7 @@ impl Host {
             while let Some(waiting) = miss.queue.take_before(now.before(PATIENCE)) {
                 self.give_up(key, miss, waiting.packet, waiting.side);
             }
-            if miss.refused.load(Relaxed) == 0 && miss.queue.len() > 0 && miss.is_due(now) {
+            if miss.refused_until(now).is_none() && miss.queue.len() > 0 && miss.is_due(now) {
                 let (vni, address) = unkey(key);
                 if let Some(vni) = Vni::new(vni) {
                     self.report_miss(vni, address, miss.claimed, None);

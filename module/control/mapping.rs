@@ -28,7 +28,7 @@ use kernel::{
     prelude::*,
     sync::{atomic::Relaxed, rcu, Arc},
 };
-use ovnet_engine::{fast::Path, Locator, Mac, SubstratePrefix, Vni};
+use ovnet_engine::{fast::Path, DropReason, Locator, Mac, SubstratePrefix, Vni};
 
 /// What is to become of a mapping.
 pub(super) enum Step {
@@ -491,8 +491,14 @@ fn refuse(host: &Host, vni: Vni, address: Ipv4Addr, ttl: Ttl) -> Result<Outcome,
         let text = c"that address has a mapping: delete it";
         return Err(Refusal::new(EEXIST, text).at(OVNET_A_MAPPING_STATE));
     }
-    host.refuse_miss(key(vni, address), ttl.hard.unwrap_or(DEFAULT))?;
-    Ok(Outcome::Installed)
+    match host.refuse_miss(key(vni, address), ttl.hard.unwrap_or(DEFAULT)) {
+        Ok(()) => Ok(Outcome::Installed),
+        Err(DropReason::NoMemory) => Err(ENOMEM.into()),
+        Err(_) => {
+            let text = c"this host keeps as many refusals as it may: let some end, or ask for shorter ones";
+            Err(Refusal::new(ENOSPC, text).at(OVNET_A_MAPPING_STATE))
+        }
+    }
 }
 
 /// Removes a remote host that no mapping points to: one that was made for a mapping that did not come to
