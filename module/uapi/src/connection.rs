@@ -17,8 +17,9 @@ use crate::family::GENL_HEADER;
 use crate::message::{encode, Message, Words};
 use crate::Error;
 
-/// What the kernel fills at most with one part of a dump.
-const BUFFER: usize = 32 * 1024;
+/// More than the kernel fills with one part of a dump (32 KiB), and than a refusal with the request that it
+/// quotes, which may be a batch of that size.
+const BUFFER: usize = 64 * 1024;
 
 /// A socket and what it has received but not yet given out.
 pub(crate) struct Connection {

@@ -112,7 +112,11 @@ fn broken(client: &mut Client) -> Result<(), Failure> {
         ("no locator", without_locator, Kind::Invalid),
         ("no network", elsewhere, Kind::NotFound),
     ] {
-        let batch = [good(0)?, bad, good(2)?];
+        // A refusal quotes the message, which is as long as a message can be.
+        let mut batch = vec![good(0)?, bad];
+        for number in 2..2000 {
+            batch.push(good(number)?);
+        }
         match client.mapping_batch(&batch) {
             Err(Error::Refused(refusal)) if refusal.kind() == kind => {
                 same("a text", refusal.message.is_some(), true)?;
