@@ -15,6 +15,7 @@ mod exact_bytes;
 mod move_lossless;
 mod move_states;
 mod moving_drops;
+mod resolve;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
@@ -57,6 +58,7 @@ pub const ALL: &[Case] = &[
     move_lossless::CASE,
     move_states::CASE,
     moving_drops::CASE,
+    resolve::CASE,
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
