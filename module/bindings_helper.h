@@ -37,6 +37,14 @@
 
 #include "net/netlink-gen.h"
 
+/* A route, and what a packet must heed that takes it. */
+struct ovnet_way {
+	struct dst_entry *dst;
+	u32 mtu;
+	/* What the device wants before the IPv6 header. */
+	u32 headroom;
+};
+
 struct ovnet_route;
 
 /* An object in a table: its key is 64 bits, its value follows. */
@@ -60,14 +68,10 @@ extern const struct drop_reason_list ovnet_drop_reasons;
 
 /* Socket buffers. */
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len);
-int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
+bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len);
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len);
 bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset);
-void ovnet_skb_forget_complete(struct sk_buff *skb);
-u64 ovnet_skb_gso(const struct sk_buff *skb);
-unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb);
-void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type);
-bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu);
+bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu);
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
@@ -107,10 +111,10 @@ void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now);
 /* The substrate. */
 struct ovnet_route __percpu *ovnet_routes_alloc(void);
 void ovnet_routes_free(struct ovnet_route __percpu *routes);
-struct dst_entry *ovnet_route(struct net *net, struct ovnet_route __percpu *routes,
-			      const struct in6_addr *src, const struct in6_addr *dst);
-u32 ovnet_dst_mtu(const struct dst_entry *dst);
-unsigned int ovnet_dst_headroom(const struct dst_entry *dst);
+bool ovnet_route_cached(struct ovnet_route __percpu *routes, struct ovnet_way *way);
+bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
+		      const struct in6_addr *src, const struct in6_addr *dst,
+		      struct ovnet_way *way);
 void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 		    bool xnet);
 
@@ -118,15 +122,14 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 void *ovnet_netdev_priv(struct net_device *dev);
 struct net *ovnet_dev_net(const struct net_device *dev);
 const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
-bool ovnet_dev_up(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev));
-unsigned int ovnet_dev_mtu(const struct net_device *dev);
 void ovnet_dev_hold(struct net_device *dev);
 void ovnet_dev_put(struct net_device *dev);
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len);
 void ovnet_dev_count_rx(struct net_device *dev, unsigned int len);
+void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb);
 void ovnet_dev_count_tx_dropped(struct net_device *dev);
 bool ovnet_dev_mac_is_random(const struct net_device *dev);
 int ovnet_dev_adopt_mac(struct net_device *dev, const u8 *mac, struct netlink_ext_ack *extack);
@@ -204,6 +207,7 @@ static const u32 RUST_CONST_HELPER_OVNET_GSO_FRAGLIST = SKB_GSO_FRAGLIST;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;
+static const u32 RUST_CONST_HELPER_OVNET_IFF_UP = IFF_UP;
 static const u32 RUST_CONST_HELPER_OVNET_HZ = HZ;
 static const u32 RUST_CONST_HELPER_OVNET_GSTRING_LEN = ETH_GSTRING_LEN;
 static const int RUST_CONST_HELPER_OVNET_NETLINK_GENERIC = NETLINK_GENERIC;

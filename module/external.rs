@@ -177,7 +177,12 @@ fn outward<'a>(
     let len = u64::from(ip.total_len);
     let route = external
         .routes
-        .route(host.net(), &maps.prefix.address(ip.src), &external.there, rcu)
+        .route(
+            host.net(),
+            &maps.prefix.address(ip.src),
+            &external.there,
+            rcu,
+        )
         .ok_or(DropReason::NoRoute)?;
     let siit = Siit {
         mtu6: route.mtu(),
@@ -189,11 +194,10 @@ fn outward<'a>(
     };
     let headroom = route.headroom();
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
-    if !packet.reserve(headroom.saturating_add(siit::HEADROOM as u32)) {
-        return Err(DropReason::NoMemory);
-    }
     let verdict = packet
-        .viewed(siit::HEADROOM, 0, |view| siit::to6(view, &siit, &maps))
+        .viewed(siit::HEADROOM, headroom, 0, |view| {
+            siit::to6(view, &siit, &maps)
+        })
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -308,7 +312,7 @@ pub(crate) fn receive(
         Ok(Outcome::Same((), len)) => {
             packet.flow.form = OVNET_FORM_STANDARD;
             host.count_rx(&packet, port, port.driver(), None, len, rcu);
-            packet.deliver(port);
+            packet.receive(port);
         }
         Ok(Outcome::Others) => packet.consume(),
         Ok(Outcome::Software) => {
@@ -332,7 +336,10 @@ fn inward(
     let locator = host.locator().ok_or(DropReason::NotHere)?;
     let maps = Table::new(host, locator, vni, rcu);
     let available = packet.len();
-    let ip = Ipv6::parse(packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?, available)?;
+    let ip = Ipv6::parse(
+        packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?,
+        available,
+    )?;
     let siit = Siit {
         mtu4: port.mtu(),
         // What this host says about a packet to a node comes from the node's own address.
@@ -347,12 +354,17 @@ fn inward(
     }
     let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
     packet.flow = Flow::new(vni, external.address, node);
-    let id = fresh_id(host.net(), external.address, node, ip.next_header, packet.segments());
-    if !packet.reserve(Ethernet::LEN as u32) {
-        return Err(DropReason::NoMemory);
-    }
+    let id = fresh_id(
+        host.net(),
+        external.address,
+        node,
+        ip.next_header,
+        packet.segments(),
+    );
     let verdict = packet
-        .viewed(0, id, |view| siit::to4(view, &siit, &maps))
+        .viewed(0, Ethernet::LEN as u32, id, |view| {
+            siit::to4(view, &siit, &maps)
+        })
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -418,7 +430,7 @@ fn bring(
     tx::frame_for(external.mac, port, &mut packet, rcu)?;
     packet.flow.form = OVNET_FORM_STANDARD;
     host.count_rx(&packet, port, port.driver(), None, len.into(), rcu);
-    packet.deliver(port);
+    packet.receive(port);
     Ok(())
 }
 

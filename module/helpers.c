@@ -25,9 +25,17 @@ bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 	return pskb_may_pull(skb, len);
 }
 
-int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
+/* Room before the packet, and its first bytes linear; both private. */
+bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len)
 {
-	return skb_cow_head(skb, headroom);
+	if (!pskb_may_pull(skb, len))
+		return false;
+	if (likely(!skb->cloned && skb_headroom(skb) >= headroom))
+		return true;
+	if (skb_cow_head(skb, headroom))
+		return false;
+	return !skb_cloned(skb) || skb_clone_writable(skb, len) ||
+	       !pskb_expand_head(skb, 0, 0, GFP_ATOMIC);
 }
 
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len)
@@ -41,31 +49,9 @@ bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset)
 	       skb_checksum_start_offset(skb) == offset;
 }
 
-void ovnet_skb_forget_complete(struct sk_buff *skb)
+bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu)
 {
-	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE;
-}
-
-u64 ovnet_skb_gso(const struct sk_buff *skb)
-{
-	return (u64)skb_shinfo(skb)->gso_type << 32 | skb_shinfo(skb)->gso_size;
-}
-
-unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb)
-{
-	return skb_is_gso(skb) ? max_t(u16, skb_shinfo(skb)->gso_segs, 1) : 1;
-}
-
-void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type)
-{
-	skb_shinfo(skb)->gso_type = type;
-}
-
-bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu)
-{
-	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu)
-			       : skb->len <= mtu;
+	return skb_gso_validate_network_len(skb, mtu);
 }
 
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
@@ -73,6 +59,7 @@ u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
 	return skb->l4_hash ? skb->hash : 0;
 }
 
+/* What the device summed covers headers that are no more. */
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 {
 	skb->protocol = htons(protocol);
@@ -80,6 +67,8 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 	skb_set_transport_header(skb, l4);
 	skb_reset_mac_len(skb);
 	skb_clear_hash_if_not_l4(skb);
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
 }
 
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
@@ -314,11 +303,6 @@ const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev)
 	return dev->netdev_ops;
 }
 
-bool ovnet_dev_up(const struct net_device *dev)
-{
-	return dev->flags & IFF_UP;
-}
-
 /*
  * lltx and no queue: a packet is translated on the sender's CPU and queued by
  * the substrate's device, once.  The destination stays on the packet for the
@@ -354,11 +338,6 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 	eth_hw_addr_random(dev);
 }
 
-unsigned int ovnet_dev_mtu(const struct net_device *dev)
-{
-	return READ_ONCE(dev->mtu);
-}
-
 void ovnet_dev_hold(struct net_device *dev)
 {
 	dev_hold(dev);
@@ -377,6 +356,30 @@ void ovnet_dev_count_tx(struct net_device *dev, unsigned int len)
 void ovnet_dev_count_rx(struct net_device *dev, unsigned int len)
 {
 	dev_sw_netstats_rx_add(dev, len);
+}
+
+/* Whether this CPU is receiving a packet on a port that came off the substrate. */
+static DEFINE_PER_CPU(bool, ovnet_receiving);
+
+/*
+ * As dev_forward_skb(), for a frame whose device is up and whose size fits.
+ * What a softirq brings off the substrate goes straight on to the node's stack,
+ * as a bridge passes a frame up; what a process brings, or an overlay inside
+ * an overlay, comes by the backlog, which keeps the stack flat.
+ */
+void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb)
+{
+	dev_sw_netstats_rx_add(dev, skb->len);
+	skb_scrub_packet(skb, !net_eq(dev_net(dev), dev_net(skb->dev)));
+	skb->priority = 0;
+	skb->protocol = eth_type_trans(skb, dev);
+	if (unlikely(!in_serving_softirq() || this_cpu_read(ovnet_receiving))) {
+		netif_rx(skb);
+		return;
+	}
+	this_cpu_write(ovnet_receiving, true);
+	netif_receive_skb(skb);
+	this_cpu_write(ovnet_receiving, false);
 }
 
 void ovnet_dev_count_tx_dropped(struct net_device *dev)

@@ -92,7 +92,7 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
         let again = match accept(host, &ip, &mut packet, turn, rcu) {
             Ok(Verdict::Deliver(port, remote, len)) => {
                 host.count_rx(&packet, port, port.driver(), remote, len, rcu);
-                return packet.deliver(port);
+                return packet.receive(port);
             }
             Ok(Verdict::Forward(route)) => {
                 host.stats().add(Count::Forwarded, 1);
@@ -239,12 +239,13 @@ fn forward<'a>(
     if !packet.fits(remote.mtu(&route)) {
         return Err(DropReason::TooBig);
     }
-    if !packet.reserve(route.headroom()) {
-        return Err(DropReason::NoMemory);
-    }
     let checksum = packet.l4_checksum(IPV6_LEN as i32);
     let head = packet
-        .head_mut(fast::head_len(ip.next_header, ip.payload_len))
+        .open(
+            0,
+            route.headroom(),
+            fast::head_len(ip.next_header, ip.payload_len),
+        )
         .ok_or(DropReason::NoMemory)?;
     fast::redirect(head, ip, path.to(), checksum)?;
     packet.is_ipv6();

@@ -20,7 +20,7 @@ use core::net::Ipv4Addr;
 use kernel::{prelude::*, sync::rcu};
 use ovnet_engine::{DropReason, Vni};
 
-/// What is counted beside drops. Packets are followed by their bytes.
+/// What is counted beside drops. Bytes come right behind the packets they are of.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
     /// Packets of nodes: onto the substrate; of a port, all.

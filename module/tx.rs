@@ -317,7 +317,7 @@ fn ipv4<'a>(
         (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
         (mapping, way) => {
             // What waits is the frame.
-            if !frame.push(Ethernet::LEN as u32) {
+            if frame.open(Ethernet::LEN as u32, 0, 0).is_none() {
                 return Err(DropReason::NoMemory);
             }
             return match way {
@@ -391,11 +391,8 @@ pub(crate) fn frame_for(
         src: from,
         ethertype: ETHERTYPE_IPV4,
     };
-    if !packet.reserve(Ethernet::LEN as u32) || !packet.push(Ethernet::LEN as u32) {
-        return Err(DropReason::NoMemory);
-    }
     packet
-        .head_mut(Ethernet::LEN)
+        .open(Ethernet::LEN as u32, 0, 0)
         .ok_or(DropReason::NoMemory)?
         .copy_from_slice(&ethernet.bytes());
     Ok(())
@@ -411,11 +408,15 @@ fn to_substrate<'a>(
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let Away { remote, path } = away;
-    let (src, dst) = (path.from().address(ip.src), path.to().address(ip.dst));
-    let route = remote
-        .routes
-        .route(host.net(), &src, &dst, rcu)
-        .ok_or(DropReason::NoRoute)?;
+    let addresses = || (path.from().address(ip.src), path.to().address(ip.dst));
+    let route = match remote.routes.cached(rcu) {
+        Some(route) => route,
+        None => {
+            let (src, dst) = addresses();
+            let found = remote.routes.find(host.net(), &src, &dst, rcu);
+            found.ok_or(DropReason::NoRoute)?
+        }
+    };
     let growth = match form {
         Form::Fast => fast::GROWTH,
         Form::Escape => escape::GROWTH,
@@ -436,16 +437,13 @@ fn to_substrate<'a>(
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         return Ok(Verdict::Fragment(away, mtu));
     }
-    if !packet.reserve(route.headroom().saturating_add(growth as u32)) {
-        return Err(DropReason::NoMemory);
-    }
     packet.flow.form = match form {
         Form::Fast => {
-            translate(ip, path, packet)?;
+            translate(ip, path, route.headroom(), packet)?;
             OVNET_FORM_FAST
         }
         Form::Escape => {
-            wrap(ip, src, dst, packet)?;
+            wrap(ip, addresses(), route.headroom(), packet)?;
             OVNET_FORM_ESCAPE
         }
     };
@@ -455,31 +453,39 @@ fn to_substrate<'a>(
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.
-fn translate(ip: &Ipv4, path: &fast::Path, packet: &mut Skb) -> Result<(), DropReason> {
-    packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
+fn translate(
+    ip: &Ipv4,
+    path: &fast::Path,
+    headroom: u32,
+    packet: &mut Skb,
+) -> Result<(), DropReason> {
     let checksum = packet.l4_checksum(IPV4_LEN as i32);
     let entropy = packet.flow_hash() as u16;
-    if !packet.push(fast::GROWTH as u32) {
-        return Err(DropReason::NoMemory);
-    }
+    let old = fast::head_len(ip.protocol, ip.payload_len()).saturating_sub(fast::GROWTH);
     let head = packet
-        .head_mut(fast::head_len(ip.protocol, ip.payload_len()))
+        .open(fast::GROWTH as u32, headroom, old)
         .ok_or(DropReason::NoMemory)?;
-    fast::to_ipv6(head, ip, path, entropy, checksum)
+    fast::to_ipv6(head, ip, path, entropy, checksum)?;
+    packet.segment_as_ipv6().map_err(|_| DropReason::Offload)
 }
 
 /// Puts the IPv6 header before the IPv4 packet: the escape form.
-fn wrap(ip: &Ipv4, src: [u8; 16], dst: [u8; 16], packet: &mut Skb) -> Result<(), DropReason> {
+fn wrap(
+    ip: &Ipv4,
+    (src, dst): ([u8; 16], [u8; 16]),
+    headroom: u32,
+    packet: &mut Skb,
+) -> Result<(), DropReason> {
     packet
         .segments_are_ipv4()
         .map_err(|_| DropReason::Offload)?;
     let carried = Carried::Ipv4 { tos: ip.tos };
     let header = escape::wrap(carried, src, dst, packet.len(), packet.flow_hash())?;
-    if !packet.encapsulate() || !packet.push(escape::GROWTH as u32) {
+    if !packet.encapsulate() {
         return Err(DropReason::NoMemory);
     }
     packet
-        .head_mut(header.len())
+        .open(escape::GROWTH as u32, headroom, 0)
         .ok_or(DropReason::NoMemory)?
         .copy_from_slice(&header);
     Ok(())

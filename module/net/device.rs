@@ -137,8 +137,9 @@ impl Device {
     /// Whether it is administratively up.
     #[inline]
     pub(crate) fn is_up(&self) -> bool {
-        // SAFETY: The device is valid.
-        unsafe { bindings::ovnet_dev_up(self.as_ptr()) }
+        // SAFETY: The device is valid; the word may change meanwhile.
+        let flags = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).flags) };
+        flags & bindings::OVNET_IFF_UP != 0
     }
 
     /// The namespace it lives in now.
@@ -157,8 +158,8 @@ impl Device {
     /// Its largest IP packet, in bytes.
     #[inline]
     pub(crate) fn mtu(&self) -> u32 {
-        // SAFETY: The device is valid.
-        unsafe { bindings::ovnet_dev_mtu(self.as_ptr()) }
+        // SAFETY: The device is valid; the word may change meanwhile.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).mtu) }
     }
 
     /// Counts a frame that the node sent.

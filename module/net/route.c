@@ -31,10 +31,37 @@ void ovnet_routes_free(struct ovnet_route __percpu *routes)
 	free_percpu(routes);
 }
 
-static struct dst_entry *ovnet_route_find(struct net *net, struct ovnet_route *route,
-					  const struct in6_addr *src,
-					  const struct in6_addr *dst)
+/* The MTU is that of ip6_mtu(), for a device that has IPv6. */
+static bool ovnet_route_take(struct dst_entry *dst, struct ovnet_way *way)
 {
+	const struct inet6_dev *idev = ip6_dst_idev(dst);
+	u32 mtu = dst_metric_raw(dst, RTAX_MTU);
+
+	if (unlikely(dst->lwtstate || !idev))
+		mtu = dst_mtu(dst);
+	else if (!mtu)
+		mtu = READ_ONCE(idev->cnf.mtu6);
+	way->dst = dst;
+	way->mtu = min_t(u32, mtu, IP6_MAX_MTU);
+	way->headroom = LL_RESERVED_SPACE(dst->dev) + dst->header_len;
+	return true;
+}
+
+bool ovnet_route_cached(struct ovnet_route __percpu *routes, struct ovnet_way *way)
+{
+	struct ovnet_route *route = this_cpu_ptr(routes);
+	struct dst_entry *dst = route->dst;
+
+	return likely(dst && (!READ_ONCE(dst->obsolete) ||
+			      dst->ops->check(dst, route->cookie))) &&
+	       ovnet_route_take(dst, way);
+}
+
+bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
+		      const struct in6_addr *src, const struct in6_addr *dst,
+		      struct ovnet_way *way)
+{
+	struct ovnet_route *route = this_cpu_ptr(routes);
 	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
 	struct dst_entry *found;
 
@@ -43,33 +70,11 @@ static struct dst_entry *ovnet_route_find(struct net *net, struct ovnet_route *r
 	found = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
 	if (found->error || found->dev->flags & IFF_LOOPBACK) {
 		dst_release(found);
-		return NULL;
+		return false;
 	}
 	route->dst = found;
 	route->cookie = rt6_get_cookie(dst_rt6_info(found));
-	return found;
-}
-
-struct dst_entry *ovnet_route(struct net *net, struct ovnet_route __percpu *routes,
-			      const struct in6_addr *src, const struct in6_addr *dst)
-{
-	struct ovnet_route *route = this_cpu_ptr(routes);
-	struct dst_entry *known = route->dst;
-
-	if (likely(known && (!READ_ONCE(known->obsolete) ||
-			     known->ops->check(known, route->cookie))))
-		return known;
-	return ovnet_route_find(net, route, src, dst);
-}
-
-u32 ovnet_dst_mtu(const struct dst_entry *dst)
-{
-	return dst_mtu(dst);
-}
-
-unsigned int ovnet_dst_headroom(const struct dst_entry *dst)
-{
-	return LL_RESERVED_SPACE(dst->dev) + dst->header_len;
+	return ovnet_route_take(found, way);
 }
 
 static bool ovnet_local_out_is_hooked(struct net *net)

@@ -10,27 +10,25 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// The pointer is a `dst_entry` that is valid for `'a`.
+/// The way has a `dst_entry` that is valid for `'a`.
 #[derive(Clone, Copy)]
-pub(crate) struct Route<'a>(NonNull<bindings::dst_entry>, PhantomData<Rcu<'a>>);
+pub(crate) struct Route<'a>(bindings::ovnet_way, PhantomData<Rcu<'a>>);
 
 impl Route<'_> {
     /// The largest IPv6 packet it takes, in bytes.
     #[inline]
     pub(crate) fn mtu(&self) -> u32 {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_dst_mtu(self.0.as_ptr()) }
+        self.0.mtu
     }
 
     /// The room its device wants before the IPv6 header, in bytes.
     #[inline]
     pub(crate) fn headroom(&self) -> u32 {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_dst_headroom(self.0.as_ptr()) }
+        self.0.headroom
     }
 
     pub(super) fn as_ptr(&self) -> *mut bindings::dst_entry {
-        self.0.as_ptr()
+        self.0.dst
     }
 }
 
@@ -55,22 +53,44 @@ impl RouteCache {
         NonNull::new(routes).map(RouteCache).ok_or(ENOMEM)
     }
 
-    /// The route to `dst`, from the cache or looked up. None: there is none that leaves the host.
+    /// The route, if it is known and still valid.
     #[inline]
-    pub(crate) fn route<'a>(
+    pub(crate) fn cached<'a>(&self, _: Rcu<'a>) -> Option<Route<'a>> {
+        let mut way = pin_init::zeroed();
+        // SAFETY: The cache is allocated and softirqs are off.
+        let known = unsafe { bindings::ovnet_route_cached(self.0.as_ptr(), &mut way) };
+        // INVARIANT: The function returns a route that lives as long as the RCU reader reads.
+        known.then_some(Route(way, PhantomData))
+    }
+
+    /// Looks the route to `dst` up. None: there is none that leaves the host.
+    pub(crate) fn find<'a>(
         &self,
         net: Net,
         src: &[u8; 16],
         dst: &[u8; 16],
         _: Rcu<'a>,
     ) -> Option<Route<'a>> {
-        // SAFETY: The cache is allocated and the namespace valid, softirqs are off; an `in6_addr` is 16
-        // bytes, which the function only copies.
-        let route = unsafe {
-            bindings::ovnet_route(net.as_ptr(), self.0.as_ptr(), &in6_addr(src), &in6_addr(dst))
+        let (src, dst) = (in6_addr(src), in6_addr(dst));
+        let mut way = pin_init::zeroed();
+        // SAFETY: The cache is allocated, the namespace valid, and softirqs are off; the addresses are
+        // only read.
+        let found = unsafe {
+            bindings::ovnet_route_find(net.as_ptr(), self.0.as_ptr(), &src, &dst, &mut way)
         };
-        // INVARIANT: The function returns a route that lives as long as the RCU reader reads.
-        NonNull::new(route).map(|route| Route(route, PhantomData))
+        // INVARIANT: As above.
+        found.then_some(Route(way, PhantomData))
+    }
+
+    /// The route to `dst`, cached or looked up. None: there is none that leaves the host.
+    pub(crate) fn route<'a>(
+        &self,
+        net: Net,
+        src: &[u8; 16],
+        dst: &[u8; 16],
+        rcu: Rcu<'a>,
+    ) -> Option<Route<'a>> {
+        self.cached(rcu).or_else(|| self.find(net, src, dst, rcu))
     }
 }
 

@@ -189,26 +189,24 @@ impl Skb {
         Some(unsafe { slice::from_raw_parts_mut(self.data(), len) })
     }
 
-    /// Makes sure that `len` bytes can be pushed and the header be changed. False: no memory.
+    /// Moves the packet's start `growth` bytes back, with `headroom` bytes before that, and gives the first
+    /// bytes to write to: those that are new and `len` more, linear and shared with no clone. None: no memory.
     #[inline]
-    pub(crate) fn reserve(&mut self, len: u32) -> bool {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_cow_head(self.as_ptr(), len) == 0 }
-    }
-
-    /// Moves the packet's start `len` bytes back. False, and nothing done, if the room is not there.
-    #[inline]
-    pub(crate) fn push(&mut self, len: u32) -> bool {
+    pub(crate) fn open(&mut self, growth: u32, headroom: u32, len: usize) -> Option<&mut [u8]> {
+        let old = u32::try_from(len).ok()?;
         let skb = self.as_ptr();
-        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        let room = headroom.checked_add(growth)?;
+        // SAFETY: By the invariant; the room is there once it is made.
         unsafe {
-            if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
-                return false;
+            if !bindings::ovnet_skb_open(skb, room, old) {
+                return None;
             }
-            (*skb).data = (*skb).data.sub(len as usize);
-            (*skb).len = (*skb).len.wrapping_add(len);
+            (*skb).data = (*skb).data.sub(growth as usize);
+            (*skb).len = (*skb).len.wrapping_add(growth);
         }
-        true
+        // SAFETY: What was made room for and `len` bytes are linear and private now; `self` is borrowed
+        // mutably.
+        Some(unsafe { slice::from_raw_parts_mut(self.data(), len.wrapping_add(growth as usize)) })
     }
 
     /// Moves the packet's start `len` bytes on. False, and nothing done, if it is shorter.
@@ -247,15 +245,32 @@ impl Skb {
     /// Whether the packet, or each segment it stands for, is at most `mtu` bytes long.
     #[inline]
     pub(crate) fn fits(&self, mtu: u32) -> bool {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_fits(self.as_ptr(), mtu) }
+        if self.is_segmented() {
+            // SAFETY: By the invariant.
+            unsafe { bindings::ovnet_skb_segments_fit(self.as_ptr(), mtu) }
+        } else {
+            self.len() <= mtu
+        }
+    }
+
+    /// What clones share: where segmentation is said.
+    #[inline]
+    fn shared(&self) -> *mut bindings::skb_shared_info {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant it lies at the end of the linear part.
+        unsafe { (*skb).head.add((*skb).end as usize).cast() }
     }
 
     /// The number of segments it stands for.
     #[inline]
     pub(crate) fn segments(&self) -> u32 {
         // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_gso_segs(self.as_ptr()) }
+        let count = unsafe { (*self.shared()).gso_segs };
+        if self.is_segmented() {
+            u32::from(count).max(1)
+        } else {
+            1
+        }
     }
 
     /// Whether it stands for segments that are to be cut later.
@@ -266,10 +281,10 @@ impl Skb {
 
     /// Size and kind of the segments it stands for; size 0 if it is one packet.
     #[inline]
-    fn gso(&self) -> (u32, u32) {
+    fn gso(&self) -> (u16, u32) {
+        let shared = self.shared();
         // SAFETY: By the invariant.
-        let gso = unsafe { bindings::ovnet_skb_gso(self.as_ptr()) };
-        (gso as u32, (gso >> 32) as u32)
+        unsafe { ((*shared).gso_size, (*shared).gso_type) }
     }
 
     /// Hash of the flow where the sender's stack or the device made one from the transport header,
@@ -280,11 +295,12 @@ impl Skb {
         unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
     }
 
-    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it, which were
-    /// reserved. None: no memory.
+    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it and room for
+    /// `headroom` before those. None: no memory.
     pub(crate) fn viewed<T>(
         &mut self,
         spare: usize,
+        headroom: u32,
         id: u16,
         f: impl FnOnce(View<'_>) -> T,
     ) -> Option<T> {
@@ -299,15 +315,13 @@ impl Skb {
         } else {
             L4Checksum::Complete
         };
-        if !self.push(u32::try_from(spare).ok()?) {
-            return None;
-        }
         let rest = Rest {
             skb: self.as_ptr(),
             spare,
         };
-        let seen = spare.wrapping_add(siit::HEAD.min(len as usize));
-        let result = self.head_mut(seen).map(|buf| {
+        let growth = u32::try_from(spare).ok()?;
+        let seen = siit::HEAD.min(len as usize);
+        let result = self.open(growth, headroom, seen).map(|buf| {
             f(View {
                 segment,
                 csum,
@@ -317,17 +331,19 @@ impl Skb {
                 id,
                 ..View::new(buf, spare)
             })
-        });
+        })?;
         // What was pushed is there to be pulled.
-        let _ = self.pull(spare as u32);
-        result
+        let _ = self.pull(growth);
+        Some(result)
     }
 
     /// Moves the packet's start by so many bytes, back if negative, and its end so that it is `len` bytes long.
     pub(crate) fn recut(&mut self, by: isize, len: u32) -> bool {
         let moved = match u32::try_from(by) {
             Ok(on) => self.pull(on),
-            Err(_) => u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.push(back)),
+            Err(_) => {
+                u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.open(back, 0, 0).is_some())
+            }
         };
         moved && self.trim(len)
     }
@@ -394,7 +410,6 @@ impl Skb {
         to: u32,
         forget: u32,
     ) -> Result<(), UnsupportedOffload> {
-        let skb = self.as_ptr();
         let (size, kind) = self.gso();
         if size == 0 {
             return Ok(());
@@ -411,7 +426,7 @@ impl Skb {
             kind
         };
         // SAFETY: By the invariant; the shared info is private since the header was made writable.
-        unsafe { bindings::ovnet_skb_set_gso_type(skb, swapped & !forget) };
+        unsafe { (*self.shared()).gso_type = swapped & !forget };
         Ok(())
     }
 
@@ -513,11 +528,7 @@ impl Skb {
 
     fn set_layers(&mut self, protocol: u16, l4: i32) {
         // SAFETY: By the invariant.
-        unsafe {
-            bindings::ovnet_skb_set_layers(self.as_ptr(), protocol, l4);
-            // What the device summed covers headers that are no more.
-            bindings::ovnet_skb_forget_complete(self.as_ptr());
-        }
+        unsafe { bindings::ovnet_skb_set_layers(self.as_ptr(), protocol, l4) };
     }
 
     /// Answers the IPv4 packet with ICMP "fragmentation needed" and this MTU (RFC 1191), rate limited by
@@ -549,6 +560,13 @@ impl Skb {
             bindings::ovnet_dev_count_rx(device.as_ptr(), self.len());
             bindings::dev_forward_skb(device.as_ptr(), self.into_raw());
         }
+    }
+
+    /// As [`Skb::deliver`], for what the substrate brought. The caller has checked that the device is up and
+    /// that the frame fits.
+    pub(crate) fn receive(self, device: &Device) {
+        // SAFETY: The device is valid and the frame is given away, whatever comes of it.
+        unsafe { bindings::ovnet_dev_receive(device.as_ptr(), self.into_raw()) };
     }
 
     /// What is known of a fragment is what was known of the whole.

@@ -281,19 +281,18 @@ pub fn to_ipv4(
     let df = df(ip);
     let label_ttl = (ip.flow_label >> LABEL_TTL_SHIFT) as u8;
     let ttl = if scrubbed { default_ttl } else { label_ttl };
-    let [t0, t1] = total_len.to_be_bytes();
-    let [i0, i1] = if df { [0, 0] } else { id.to_be_bytes() };
+    let second = if df { 0x4000 } else { u32::from(id) << 16 };
     let [_, _, _, _, _, _, _, _, _, _, _, _, sa, sb, sc, sd] = ip.src;
     let [_, _, _, _, _, _, _, _, _, _, _, _, da, db, dc, dd] = ip.dst;
-    let flags = if df { 0x40 } else { 0 };
-    #[rustfmt::skip]
-    let mut header = [
-        0x45, ip.traffic_class, t0, t1,
-        i0, i1, flags, 0,
-        ttl, protocol, 0, 0,
-        sa, sb, sc, sd,
-        da, db, dc, dd,
-    ];
+    // Whole words, as that is how the CPU moves them.
+    let first = 0x45 << 24 | u32::from(ip.traffic_class) << 16 | u32::from(total_len);
+    let third = u32::from(ttl) << 24 | u32::from(protocol) << 16;
+    let mut header = [0; IPV4_LEN];
+    header[0..4].copy_from_slice(&first.to_be_bytes());
+    header[4..8].copy_from_slice(&second.to_be_bytes());
+    header[8..12].copy_from_slice(&third.to_be_bytes());
+    header[12..16].copy_from_slice(&[sa, sb, sc, sd]);
+    header[16..20].copy_from_slice(&[da, db, dc, dd]);
     let check = checksum::ipv4_header(&header);
     header[10..12].copy_from_slice(&check.to_be_bytes());
     head[GROWTH..].copy_from_slice(&header);

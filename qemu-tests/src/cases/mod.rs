@@ -16,6 +16,7 @@ mod moving_drops;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
+mod table_update;
 mod wire_stream;
 
 /// Why a case failed, in words.
@@ -54,6 +55,7 @@ pub const ALL: &[Case] = &[
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
+    table_update::CASE,
     wire_stream::CASE,
 ];
 
