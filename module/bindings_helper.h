@@ -196,6 +196,7 @@ u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
 
 /* Errors that the kernel crate of older kernels does not name. */
 static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
+static const int RUST_CONST_HELPER_OVNET_EOPNOTSUPP = EOPNOTSUPP;
 static const int RUST_CONST_HELPER_OVNET_ESTALE = ESTALE;
 
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;
