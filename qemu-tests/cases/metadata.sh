@@ -28,15 +28,19 @@ table ip6 marks {
   }
 }
 RULES
-fields="mark=skb->mark tracked=skb->_nfct route=skb->_skb_refdst time=skb->tstamp delivery=skb->tstamp_type sure=skb->l4_hash hash=skb->hash"
-# The packet as the node's stack has it, as it enters the substrate's, and as
-# the other node's stack gets it.
-# shellcheck disable=SC2086
-{
-  probe made __ip_local_out $fields
-  probe left __ip6_local_out $fields
-  probe came ip_rcv $fields
+# fields ARGUMENT: of a buffer that is an argument of that name.
+fields() {
+  local pair
+  for pair in mark=mark tracked=_nfct route=_skb_refdst time=tstamp delivery=tstamp_type \
+    sure=l4_hash hash=hash protocol=protocol; do
+    printf '%s ' "${pair%=*}=$1->${pair#*=}"
+  done
 }
+# The packet as the node's stack has it, as the substrate's devices get it, and
+# as the other node's stack does.
+probe made __ip_local_out "$(fields skb)"
+probe left dev_hard_start_xmit "$(fields first)"
+probe came ip_rcv "$(fields skb)"
 record made left came
 head -c 50000 /dev/urandom >/tmp/data
 in_ns G socat -u TCP-LISTEN:5000,reuseaddr CREATE:/tmp/got &
@@ -46,23 +50,23 @@ in_ns A socat -u FILE:/tmp/data TCP:10.0.0.3:5000
 wait "$receiver"
 cmp /tmp/data /tmp/got
 
+# The type of IPv6 packets, 0x86dd in network order.
+ipv6=protocol=$((0xdd86))
 # some WHAT COUNT / none WHAT COUNT
 some() { (($2 > 5)) || fail "$1: $2 packets"; }
 none() { (($2 == 0)) || fail "$1: $2 packets"; }
-# A packet of A's leaves with no mark and no connection. The substrate's stack
-# looks up its own connection, if it tracks any, and its own route. A time that
-# says when to send, as A's TCP sets it, is for the substrate's queues to obey;
+# A packet of A's leaves with no mark and no connection: the substrate's stack
+# looks up its own, if it tracks any. A time that says when to send, as A's TCP sets it, is for the substrate's queues to obey;
 # one that says when it was received ends.
 some "A's packets" "$(times made)"
 some "timed by A's TCP" "$(recorded made | grep -vc 'time=0 ')"
-some "left" "$(times left)"
-none "left with a mark" "$(recorded left | grep -vc 'mark=0 ' || true)"
-none "left with a connection" "$(recorded left | grep -vc 'tracked=0 ' || true)"
-none "left with a time of receipt" "$(recorded left delivery=0 | grep -vc 'time=0 ' || true)"
-none "left without a route" "$(recorded left | grep -c 'route=0 ' || true)"
+some "left" "$(times left "$ipv6")"
+none "left with a mark" "$(recorded left "$ipv6" | grep -vc 'mark=0 ' || true)"
+none "left with a connection" "$(recorded left "$ipv6" | grep -vc 'tracked=0 ' || true)"
+none "left with a time of receipt" "$(recorded left "$ipv6" delivery=0 | grep -vc 'time=0 ' || true)"
 # The hash of the flow does: it is of ports, which are the same in both, and
 # spreads the flow on the substrate's queues.
-some "left with the flow's hash" "$(times left sure=1)"
+some "left with the flow's hash" "$(times left "$ipv6" sure=1)"
 # And what came is as if it had come over a wire.
 some "came" "$(times came)"
 none "came with a mark" "$(recorded came | grep -vc 'mark=0 ' || true)"

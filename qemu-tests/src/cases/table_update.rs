@@ -88,12 +88,12 @@ fn flip(mut client: Client, stop: &AtomicBool) -> Result<u64, Failure> {
         gen += 1;
         let (host, mac) = PLACES[usize::from(gen % 2 == 1)];
         let prefix = substrate(host, 0, 0, Ipv4Addr::UNSPECIFIED).octets();
+        let vni = Vni::new(7).ok_or("a network")?;
+        let locator = Locator::from_prefix(prefix).map_err(|error| format!("{error:?}"))?;
         client.mapping_set(&MappingSet {
-            vni: Vni::new(7).ok_or("a network")?,
-            address: G,
-            locator: Locator::from_prefix(prefix).map_err(|error| format!("{error:?}"))?,
             mac: Some(ovnet_uapi::Mac(mac)),
             gen: Some(gen),
+            ..MappingSet::remote(vni, G, locator)
         })?;
     }
     Ok(gen - 1)
