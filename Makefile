@@ -14,7 +14,7 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel fuzz demo bench vm generate \
+.PHONY: all env module user check check-user check-kernel fuzz demo bench bench-scale vm generate \
 	man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
@@ -48,6 +48,9 @@ demo: module user ## the demonstration, in a guest
 
 bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
 	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
+
+bench-scale: module user ## what mappings cost, and what must not grow with them; MAPPINGS=N (1000000)
+	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
 
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
@@ -83,4 +86,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
