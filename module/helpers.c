@@ -659,7 +659,7 @@ unsigned int ovnet_table_len(const struct rhashtable *table)
 
 void __percpu *ovnet_percpu_alloc(size_t size)
 {
-	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL);
+	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL_ACCOUNT);
 }
 
 void ovnet_percpu_free(void __percpu *counters)

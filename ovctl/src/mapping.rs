@@ -47,7 +47,7 @@ pub(crate) enum Command {
     },
     /// Write where nodes elsewhere are, one JSON object a line, for import
     Export(transfer::Export),
-    /// Set the mappings of a file that export wrote, all or none
+    /// Set the mappings of a file that export wrote; nothing if a line is wrong
     Import(transfer::Import),
 }
 
