@@ -14,12 +14,13 @@ use crate::{
     net::{
         bindings::*,
         namespace::{Namespaced, Net, Registry},
-        rcu::Rcu,
+        rcu::{Rcu, RcuCell},
         route::{Route, RouteCache},
         table::Table,
         time::Moment,
         work::Worker,
     },
+    policy::{Peering, Policy},
     stats::{HostStats, NetworkStats, RemoteStats},
 };
 use core::net::Ipv4Addr;
@@ -115,6 +116,8 @@ pub(crate) struct Network {
     pub(crate) fidelity: Atomic<u32>,
     /// The TTL of packets whose flow label the substrate cleared.
     pub(crate) ttl: Atomic<u32>,
+    /// What its packets are held against; empty: nothing. Written under the control lock.
+    pub(crate) policy: RcuCell<Policy>,
     /// Ports in the network. Written under the control lock.
     pub(crate) ports: Atomic<u32>,
     /// Mappings in the network, tombstones included. Written under the control lock.
@@ -181,6 +184,10 @@ pub(crate) struct Host {
     networks: Table<Arc<Network>>,
     #[pin]
     remotes: Table<Arc<Remote>>,
+    #[pin]
+    peerings: Table<Peering>,
+    /// How often a policy was changed, for dumps.
+    policy_changes: Atomic<u32>,
     /// Places on their way to be others, by [`key`].
     #[pin]
     holds: Table<Arc<Hold>>,
@@ -218,6 +225,8 @@ impl Namespaced for Host {
             mappings <- Table::new(),
             networks <- Table::new(),
             remotes <- Table::new(),
+            peerings <- Table::new(),
+            policy_changes: Atomic::new(0),
             holds <- Table::new(),
             externals <- Table::new(),
             misses <- Misses::new(),
@@ -300,6 +309,22 @@ impl Host {
     /// All remote hosts that a mapping points to, by locator.
     pub(crate) fn remotes(&self) -> &Table<Arc<Remote>> {
         &self.remotes
+    }
+
+    /// All peerings, by [`crate::policy::peering_key`].
+    #[inline]
+    pub(crate) fn peerings(&self) -> &Table<Peering> {
+        &self.peerings
+    }
+
+    /// How often a policy was changed.
+    pub(crate) fn policy_changes(&self) -> u32 {
+        self.policy_changes.load(Relaxed)
+    }
+
+    /// A policy was changed. Under the control lock.
+    pub(crate) fn policy_changed(&self) {
+        self.policy_changes.add(1, Relaxed);
     }
 
     /// Places on their way to be others, by [`key`].

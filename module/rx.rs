@@ -27,7 +27,7 @@ use crate::{
     },
     port::Port,
     stats::Count,
-    tx::{self, Wait},
+    tx::{self, Sender, Wait},
 };
 use core::net::Ipv4Addr;
 use kernel::sync::atomic::Relaxed;
@@ -213,7 +213,12 @@ fn accept<'a>(
             translate(host, vni, ip, &path, packet, rcu)?
         }
     };
-    tx::frame_for(source.mac, to, packet, rcu)?;
+    let sender = Sender {
+        mac: source.mac,
+        vni: src.network().unwrap_or(vni),
+        here: false,
+    };
+    tx::frame_for(host, &sender, to, packet, rcu)?;
     // What a node has sent before it moved comes from a host that may not be known any more.
     let remote = source.place.sends_from().map(|away| &*away.remote);
     let remote = remote.filter(|remote| remote.locator == src.locator);
