@@ -9,10 +9,11 @@ use crate::{
     events::Limits,
     expiry::{self, Expiry},
     external::External,
-    hold::{Hold, Place, Stage},
+    hold::{Away, Hold, Place, Stage},
     misses::{self, Misses},
     net::{
         bindings::*,
+        device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
         rcu::{Rcu, RcuCell},
         route::{Route, RouteCache},
@@ -21,6 +22,7 @@ use crate::{
         work::Worker,
     },
     policy::{Peering, Policy},
+    port::Port,
     stats::{HostStats, NetworkStats, RemoteStats},
 };
 use core::net::Ipv4Addr;
@@ -191,6 +193,9 @@ pub(crate) struct Host {
     /// Places on their way to be others, by [`key`].
     #[pin]
     holds: Table<Arc<Hold>>,
+    /// Ports by their slots; see [`slot_key`].
+    #[pin]
+    slots: Table<DeviceRef<Port>>,
     /// Machines that know nothing of the overlay, by [`crate::external::key`].
     #[pin]
     externals: Table<Arc<External>>,
@@ -228,6 +233,7 @@ impl Namespaced for Host {
             peerings <- Table::new(),
             policy_changes: Atomic::new(0),
             holds <- Table::new(),
+            slots <- Table::new(),
             externals <- Table::new(),
             misses <- Misses::new(),
             sweep: expiry::Sweep::new(),
@@ -260,6 +266,11 @@ impl Worker for Host {
 /// The key of a mapping.
 pub(crate) const fn key(vni: Vni, address: Ipv4Addr) -> u64 {
     (vni.get() as u64) << 32 | address.to_bits() as u64
+}
+
+/// The key of a slot.
+pub(crate) const fn slot_key(vni: Vni, slot: u8) -> u64 {
+    (vni.get() as u64) << 8 | slot as u64
 }
 
 /// The network and the address of a mapping's key.
@@ -330,6 +341,11 @@ impl Host {
     /// Places on their way to be others, by [`key`].
     pub(crate) fn holds(&self) -> &Table<Arc<Hold>> {
         &self.holds
+    }
+
+    /// Ports by their slots; see [`slot_key`].
+    pub(crate) fn slots(&self) -> &Table<DeviceRef<Port>> {
+        &self.slots
     }
 
     /// Machines that know nothing of the overlay, by [`crate::external::key`].
@@ -430,8 +446,17 @@ impl Mapping {
         if away.path.to() == from {
             return Some(away.path);
         }
+        self.unusual_path_from(away, from)
+    }
+
+    /// As [`Mapping::path_from`]: packets to a slot come back without one, and a node may just have left.
+    fn unusual_path_from(&self, away: &Away, from: SubstratePrefix) -> Option<Path> {
+        let here = away.path.to().plain();
+        if here == from {
+            return Some(Path::new(away.path.from(), from));
+        }
         let former = self.former.as_ref()?;
-        let there = away.path.to().behind(former.remote.locator);
+        let there = here.behind(former.remote.locator);
         (there == from && !former.until.is_past(Moment::now()))
             .then(|| Path::new(away.path.from(), there))
     }

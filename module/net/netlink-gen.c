@@ -74,13 +74,14 @@ static const struct netlink_range_validation ovnet_a_stats_vni_range = {
 };
 
 /* Common nested types */
-const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1] = {
+const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_SLOT + 1] = {
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
 	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_MAPPING_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 	[OVNET_A_MAPPING_MAC] = NLA_POLICY_EXACT_LEN(6),
 	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
 	[OVNET_A_MAPPING_STATE] = NLA_POLICY_MAX(NLA_U32, 6),
+	[OVNET_A_MAPPING_SLOT] = NLA_POLICY_MAX(NLA_U8, 63),
 	[OVNET_A_MAPPING_PEER_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_peer_vni_range),
 	[OVNET_A_MAPPING_SOFT_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_soft_ttl_range),
 	[OVNET_A_MAPPING_HARD_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_hard_ttl_range),
@@ -153,7 +154,7 @@ static const struct nla_policy ovnet_network_get_nl_policy[OVNET_A_NETWORK_VNI +
 };
 
 /* OVNET_CMD_PORT_SET - do */
-static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_SOURCE + 1] = {
+static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_SLOT + 1] = {
 	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
 	[OVNET_A_PORT_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_port_vni_range),
@@ -164,6 +165,7 @@ static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_SOURCE + 1]
 	[OVNET_A_PORT_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 	[OVNET_A_PORT_SOURCE_CHECK] = NLA_POLICY_MAX(NLA_U32, 1),
 	[OVNET_A_PORT_SOURCE] = NLA_POLICY_NESTED(ovnet_source_nl_policy),
+	[OVNET_A_PORT_SLOT] = NLA_POLICY_MAX(NLA_U8, 63),
 };
 
 /* OVNET_CMD_PORT_DEL - do */
@@ -179,13 +181,14 @@ static const struct nla_policy ovnet_port_get_nl_policy[OVNET_A_PORT_NETNS_FD + 
 };
 
 /* OVNET_CMD_MAPPING_SET - do */
-static const struct nla_policy ovnet_mapping_set_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1] = {
+static const struct nla_policy ovnet_mapping_set_nl_policy[OVNET_A_MAPPING_SLOT + 1] = {
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
 	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_MAPPING_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 	[OVNET_A_MAPPING_MAC] = NLA_POLICY_EXACT_LEN(6),
 	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
 	[OVNET_A_MAPPING_STATE] = NLA_POLICY_MAX(NLA_U32, 6),
+	[OVNET_A_MAPPING_SLOT] = NLA_POLICY_MAX(NLA_U8, 63),
 	[OVNET_A_MAPPING_PEER_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_peer_vni_range),
 	[OVNET_A_MAPPING_SOFT_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_soft_ttl_range),
 	[OVNET_A_MAPPING_HARD_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_hard_ttl_range),
@@ -339,7 +342,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_PORT_SET,
 		.doit		= ovnet_nl_port_set_doit,
 		.policy		= ovnet_port_set_nl_policy,
-		.maxattr	= OVNET_A_PORT_SOURCE,
+		.maxattr	= OVNET_A_PORT_SLOT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -365,7 +368,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_MAPPING_SET,
 		.doit		= ovnet_nl_mapping_set_doit,
 		.policy		= ovnet_mapping_set_nl_policy,
-		.maxattr	= OVNET_A_MAPPING_EXTERNAL,
+		.maxattr	= OVNET_A_MAPPING_SLOT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

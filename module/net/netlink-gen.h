@@ -13,7 +13,7 @@
 #include <uapi/linux/ovnet.h>
 
 /* Common nested types */
-extern const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1];
+extern const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_SLOT + 1];
 extern const struct nla_policy ovnet_rule_nl_policy[OVNET_A_RULE_BYTES + 1];
 extern const struct nla_policy ovnet_source_nl_policy[OVNET_A_SOURCE_IDLE + 1];
 

@@ -261,7 +261,7 @@ impl<'a> Request<'a> {
 pub(crate) struct Policy<const N: usize>(*const bindings::nla_policy);
 
 /// The policy of a mapping in a batch.
-pub(crate) const MAPPING: Policy<{ bindings::OVNET_A_MAPPING_EXTERNAL as usize + 1 }> =
+pub(crate) const MAPPING: Policy<{ bindings::OVNET_A_MAPPING_SLOT as usize + 1 }> =
     Policy((&raw const bindings::ovnet_mapping_entry_nl_policy).cast());
 
 /// The policy of a port's further source.

@@ -216,6 +216,9 @@ pub enum PortAttr {
     Parked = 13,
     /// Milliseconds since the node sent from its address; absent if never.
     Idle = 14,
+    /// Of this host's 63 slots in the network the one whose packets the port gets, whatever their
+    /// virtual address; 0, the default, is none.
+    Slot = 15,
 }
 
 impl PortAttr {
@@ -237,6 +240,7 @@ impl PortAttr {
             PortAttr::Source => Some("source"),
             PortAttr::Parked => Some("parked"),
             PortAttr::Idle => Some("idle"),
+            PortAttr::Slot => Some("slot"),
             PortAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -306,6 +310,9 @@ pub enum MappingAttr {
     /// Instead of a locator: the IPv6 address of a machine that knows nothing of the overlay, for
     /// which the mapping's address stands in its network.
     External = 14,
+    /// Packets for the address go to the port in this slot of the host, as to a router that the
+    /// address is behind; 0, the default, to the address's own port.
+    Slot = 15,
 }
 
 impl MappingAttr {
@@ -327,6 +334,7 @@ impl MappingAttr {
             MappingAttr::Idle => Some("idle"),
             MappingAttr::Parked => Some("parked"),
             MappingAttr::External => Some("external"),
+            MappingAttr::Slot => Some("slot"),
             MappingAttr::UnrecognizedConst(_) => None,
         }
     }
