@@ -134,34 +134,26 @@ impl Host {
 
     /// A host sends here what is forwarded: its mapping is out of date (MV4).
     pub(crate) fn report_stale(&self, vni: Vni, address: Ipv4Addr, host: Locator) {
-        self.report(
-            &self.limits().stale,
-            OVNET_EVENT_KIND_STALE,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                message.put_locator(OVNET_A_EVENT_LOCATOR, host)
-            },
-        );
+        self.report(&self.limits().stale, OVNET_EVENT_KIND_STALE, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_locator(OVNET_A_EVENT_LOCATOR, host)
+        });
     }
 
     /// A mapping in use wants a refresh, or is gone.
     pub(crate) fn report_end(&self, vni: Vni, address: Ipv4Addr, mapping: &Mapping, gone: bool) {
-        self.report(
-            &self.limits().expiry,
-            OVNET_EVENT_KIND_EXPIRY,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                message.put_u64(OVNET_A_EVENT_GEN, mapping.gen)?;
-                let state = if gone {
-                    OVNET_MAPPING_STATE_DELETED
-                } else {
-                    mapping.state()
-                };
-                message.put_u32(OVNET_A_EVENT_STATE, state)
-            },
-        );
+        self.report(&self.limits().expiry, OVNET_EVENT_KIND_EXPIRY, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_u64(OVNET_A_EVENT_GEN, mapping.gen)?;
+            let state = if gone {
+                OVNET_MAPPING_STATE_DELETED
+            } else {
+                mapping.state()
+            };
+            message.put_u32(OVNET_A_EVENT_STATE, state)
+        });
     }
 
     /// A node sent from a MAC or an address that is not its own.
@@ -172,31 +164,23 @@ impl Host {
         mac: Mac,
         device: &Device,
     ) {
-        self.report(
-            &self.limits().spoof,
-            OVNET_EVENT_KIND_SPOOF,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                if let Some(address) = address {
-                    message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                }
-                message.put_mac(OVNET_A_EVENT_MAC, mac)?;
-                put_device(message, device)
-            },
-        );
+        self.report(&self.limits().spoof, OVNET_EVENT_KIND_SPOOF, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            if let Some(address) = address {
+                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            }
+            message.put_mac(OVNET_A_EVENT_MAC, mac)?;
+            put_device(message, device)
+        });
     }
 
     /// A packet came from a locator where its source is not.
     pub(crate) fn report_forged(&self, vni: Vni, address: Ipv4Addr, claimed: Locator) {
-        self.report(
-            &self.limits().forged,
-            OVNET_EVENT_KIND_FORGED,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                message.put_locator(OVNET_A_EVENT_LOCATOR, claimed)
-            },
-        );
+        self.report(&self.limits().forged, OVNET_EVENT_KIND_FORGED, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_locator(OVNET_A_EVENT_LOCATOR, claimed)
+        });
     }
 
     /// A packet, or an ARP request, was refused by a peering that is not there, by a rule, or for want of

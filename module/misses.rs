@@ -306,12 +306,13 @@ impl Host {
         drop(reader);
         let miss = match known {
             Some(miss) => miss,
-            None => self
-                .open_miss(key, &misses.told, None, now)
-                .map_err(|reason| match reason {
-                    DropReason::NoMemory => ENOMEM,
-                    _ => ENOSPC,
-                })?,
+            None => {
+                self.open_miss(key, &misses.told, None, now)
+                    .map_err(|reason| match reason {
+                        DropReason::NoMemory => ENOMEM,
+                        _ => ENOSPC,
+                    })?
+            }
         };
         drop(guard);
         miss.refused.store(now.after(ms).word(), Relaxed);

@@ -68,12 +68,7 @@ pub(super) fn step(
 
 /// Puts a mapping in the place of the one that is known, if any, and lets go of what waited for it. Keeps the
 /// counts of networks and remote hosts, and the states of ports. Under the control lock.
-pub(super) fn install(
-    host: &Host,
-    vni: Vni,
-    address: Ipv4Addr,
-    mut mapping: Mapping,
-) -> Answer {
+pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Mapping) -> Answer {
     let key = key(vni, address);
     let reader = rcu::read_lock();
     let old = host.mappings().get(key, Rcu::from(&reader));
@@ -101,7 +96,8 @@ pub(super) fn install(
     let new_port = mapping.place.port().cloned();
     let new_external = mapping.place.external().cloned();
     if let Some(new) = &new_external {
-        host.externals().set(external::key(new.vni, &new.there), new.clone())?;
+        host.externals()
+            .set(external::key(new.vni, &new.there), new.clone())?;
     }
     let mortal = mapping.expiry.is_mortal();
     let hold = match &mapping.place {
@@ -112,7 +108,13 @@ pub(super) fn install(
         (None, Some(queue)) => {
             // What waits goes before what comes now, which queues behind it.
             let stage = Stage::Settled(mapping.place.clone());
-            let hold = Arc::new(Hold { queue: queue.clone(), stage }, GFP_KERNEL)?;
+            let hold = Arc::new(
+                Hold {
+                    queue: queue.clone(),
+                    stage,
+                },
+                GFP_KERNEL,
+            )?;
             let mut settling = Mapping::new(
                 mapping.gen,
                 mapping.mac,
@@ -122,7 +124,13 @@ pub(super) fn install(
             settling.former = left.map(Former::new);
             host.mappings().set(key, settling)?;
             host.end_miss(key);
-            place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &mapping.place);
+            place_port(
+                vni,
+                address,
+                old_port.as_ref(),
+                new_port.as_ref(),
+                &mapping.place,
+            );
             host.release(&queue);
             // Without memory the queue, closed now, stays in the way but lets everything pass.
             let _ = host.mappings().set(key, mapping);
@@ -136,7 +144,9 @@ pub(super) fn install(
             place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &place);
             // What waits is looked at again.
             let same = |hold: &Arc<Hold>| {
-                waiting.as_ref().is_some_and(|queue| Arc::ptr_eq(&hold.queue, queue))
+                waiting
+                    .as_ref()
+                    .is_some_and(|queue| Arc::ptr_eq(&hold.queue, queue))
             };
             if let Some(queue) = host.end_miss(key) {
                 host.release(&queue);
@@ -188,8 +198,7 @@ fn place_port(
     let own = |port: &&DeviceRef<Port>| port.driver().is_node(vni, address);
     if let Some(old) = old.filter(own) {
         if !new.is_some_and(|new| new.is(old)) {
-            old.driver()
-                .set_state(OVNET_PORT_STATE_INACTIVE);
+            old.driver().set_state(OVNET_PORT_STATE_INACTIVE);
         }
     }
     if let Some(new) = new.filter(own) {
@@ -253,7 +262,10 @@ pub(super) fn away(
     let own = own_locator(host)?;
     Ok(Away {
         remote: remote(host, to)?,
-        path: Path::new(SubstratePrefix::new(own, vni), SubstratePrefix::in_slot(to, peer, slot)),
+        path: Path::new(
+            SubstratePrefix::new(own, vni),
+            SubstratePrefix::in_slot(to, peer, slot),
+        ),
     })
 }
 
@@ -328,10 +340,12 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
     let own = own_locator(host)?;
     with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
     let port = match &rtnl {
-        Some(rtnl) if own == to => Some(find_port(host, peer, address, rtnl)?.ok_or_else(|| {
-            let text = c"no port of this host has that address: set the port";
-            Refusal::new(ENOENT, text).at(OVNET_A_MAPPING_LOCATOR)
-        })?),
+        Some(rtnl) if own == to => {
+            Some(find_port(host, peer, address, rtnl)?.ok_or_else(|| {
+                let text = c"no port of this host has that address: set the port";
+                Refusal::new(ENOENT, text).at(OVNET_A_MAPPING_LOCATOR)
+            })?)
+        }
         // The locator changed while we waited for the locks.
         _ if rtnl.is_some() || own == to => return Err(EAGAIN.into()),
         _ => None,
@@ -567,7 +581,11 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
             let net = request.net();
             Ok(put_mapping(message, host, key(vni, address), mapping, net)?)
         }
-        None => match host.misses().table().get(key(vni, address), Rcu::from(&reader)) {
+        None => match host
+            .misses()
+            .table()
+            .get(key(vni, address), Rcu::from(&reader))
+        {
             Some(miss) => Ok(put_miss(message, key(vni, address), miss)?),
             None => Err(no_mapping()),
         },
@@ -600,17 +618,11 @@ fn put_miss(message: &mut Message<'_>, key: u64, miss: &Miss) -> Result {
     let now = Moment::now();
     match miss.refused_until(now) {
         Some(until) => {
-            message.put_u32(
-                OVNET_A_MAPPING_STATE,
-                OVNET_MAPPING_STATE_NEGATIVE,
-            )?;
+            message.put_u32(OVNET_A_MAPPING_STATE, OVNET_MAPPING_STATE_NEGATIVE)?;
             message.put_u32(OVNET_A_MAPPING_HARD_TTL, until.since(now))
         }
         None => {
-            message.put_u32(
-                OVNET_A_MAPPING_STATE,
-                OVNET_MAPPING_STATE_PENDING,
-            )?;
+            message.put_u32(OVNET_A_MAPPING_STATE, OVNET_MAPPING_STATE_PENDING)?;
             message.put_u32(OVNET_A_MAPPING_PARKED, miss.parked())
         }
     }
