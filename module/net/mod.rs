@@ -18,5 +18,7 @@ pub(crate) mod rcu;
 pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod table;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
 
 pub(crate) use family::FamilyRegistration;

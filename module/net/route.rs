@@ -65,13 +65,17 @@ impl RouteCache {
         Ok(RouteCache(cache))
     }
 
+    pub(super) fn as_ptr(&self) -> *mut bindings::dst_cache {
+        self.0.get()
+    }
+
     /// The route to `dst`, from the cache or looked up. None: there is none that leaves the host.
     #[inline]
     pub(crate) fn route(&self, net: Net, src: &[u8; 16], dst: &[u8; 16]) -> Option<Route> {
         // SAFETY: The cache is initialised and the namespace valid; an `in6_addr` is 16 bytes, which the
         // function only copies.
         let route = unsafe {
-            bindings::ovnet_route(net.as_ptr(), self.0.get(), &in6_addr(src), &in6_addr(dst))
+            bindings::ovnet_route(net.as_ptr(), self.as_ptr(), &in6_addr(src), &in6_addr(dst))
         };
         // INVARIANT: The function returns a reference of the caller's.
         NonNull::new(route).map(Route)

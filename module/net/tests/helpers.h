@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the unit tests of module/net need of the kernel that the module itself
+ * does not: socket buffers and routes of a chosen shape.
+ */
+#ifndef OVNET_TEST_HELPERS_H
+#define OVNET_TEST_HELPERS_H
+
+#include <linux/skbuff.h>
+#include <net/dst_cache.h>
+#include <net/genetlink.h>
+
+struct net *ovnet_test_net(void);
+void ovnet_test_softirqs_off(void);
+void ovnet_test_softirqs_on(void);
+
+/* A packet of which byte N has the value N; `paged` bytes are in a page. */
+struct sk_buff *ovnet_test_skb(unsigned int headroom, unsigned int linear,
+			       unsigned int paged);
+struct sk_buff *ovnet_test_skb_clone(struct sk_buff *skb);
+void ovnet_test_skb_gso(struct sk_buff *skb, unsigned int size, unsigned int type,
+			unsigned int segs);
+void ovnet_test_skb_partial(struct sk_buff *skb, unsigned int start);
+int ovnet_test_skb_byte(const struct sk_buff *skb, unsigned int at);
+
+/* A route to nowhere with one reference; stale ones are to be looked up again. */
+struct dst_entry *ovnet_test_route(struct net *net);
+void ovnet_test_route_cache(struct dst_cache *cache, struct dst_entry *dst);
+void ovnet_test_route_stale(struct dst_entry *dst);
+unsigned int ovnet_test_route_users(struct dst_entry *dst);
+
+/* A message of a new buffer, and how long it is. */
+struct sk_buff *ovnet_test_message(unsigned int room, void **header);
+struct nlattr *ovnet_test_attr(const struct sk_buff *skb, int attr);
+
+static const u32 RUST_CONST_HELPER_OVNET_TEST_GSO_GRE = SKB_GSO_GRE;
+
+#endif
