@@ -13,8 +13,8 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel fuzz demo vm generate \
-	install clean distclean-cache help
+.PHONY: all env module user check check-user check-kernel check-debug check-planted \
+	fuzz demo vm generate install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -36,6 +36,12 @@ check-user: ## the checks and tests of the userspace crates
 
 check-kernel: ## the checks of the module and its tests in guests; FILTER=X picks cases
 	@scripts/check module kernel
+
+check-debug: ## the same on a kernel that checks itself, built once (half an hour)
+	@scripts/check debug
+
+check-planted: ## bugs put in on purpose, each of which that kernel must report
+	@scripts/check planted
 
 fuzz: ## fuzz the engine for SECONDS (60); what it finds is saved to its corpus
 	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --seconds $(or $(SECONDS),60) --save

@@ -57,7 +57,7 @@ impl Group {
         let mut attempt = 1;
         loop {
             let mut group = Group::start(environment, payload, guests)?;
-            match group.wait_until_ready() {
+            match group.wait_until_ready(environment) {
                 Ok(()) => return Ok(group),
                 Err(_) if attempt < ATTEMPTS && group.died_early() => {
                     eprintln!("note: boot {attempt} ended before its first process; booting again");
@@ -105,8 +105,8 @@ impl Group {
         Ok(group)
     }
 
-    fn wait_until_ready(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + BOOT;
+    fn wait_until_ready(&mut self, environment: &Environment) -> io::Result<()> {
+        let deadline = Instant::now() + BOOT * environment.patience().min(3);
         let mut waiting = self.machines.len();
         while waiting > 0 {
             match self.next(deadline) {
@@ -232,7 +232,15 @@ pub fn qemu(environment: &Environment, payload: &Payload, guests: usize, append:
         } else {
             ["-accel", "tcg,thread=multi", "-cpu", "max"]
         })
-        .args(["-smp", if guests == 1 { "2" } else { "1" }, "-m", "1G"])
+        .args(["-smp", if guests == 1 { "2" } else { "1" }])
+        // What a kernel remembers to check itself takes as much again. And the
+        // other machine describes its interrupts by a program, which takes such
+        // a kernel longer than the 30 s that ACPI gives it.
+        .args(if environment.is_debug() {
+            ["-machine", "q35", "-m", "2G"]
+        } else {
+            ["-machine", "pc", "-m", "1G"]
+        })
         .args([
             "-nodefaults",
             "-no-user-config",
