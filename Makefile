@@ -5,6 +5,7 @@
 #
 # KERNEL=7.2   build and test for another stock kernel than the newest
 # V=1          show everything
+# KIND=ovnet   the kinds of networks that `make bench` measures, all if absent
 # RUN=FILE     what `make vm` runs in the guest; make itself can only say that
 #              it failed, `target/release/ovnet-vm exec FILE` has its status
 
@@ -13,8 +14,8 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel check-debug check-planted \
-	fuzz demo vm generate install clean distclean-cache help
+.PHONY: all env module user check check-user check-kernel check-debug check-planted fuzz \
+	demo bench bench-scale vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -43,11 +44,19 @@ check-debug: ## the same on a kernel that checks itself, built once (half an hou
 check-planted: ## bugs put in on purpose, each of which that kernel must report
 	@scripts/check planted
 
-fuzz: ## fuzz the engine for SECONDS (60); what it finds is saved to its corpus
-	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --seconds $(or $(SECONDS),60) --save
+# RUNS alone means that many inputs, however long they take.
+fuzz: ## fuzz the engine for SECONDS (60), or RUNS inputs, per entry point; finds are saved to its corpus
+	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --save \
+		$(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS)$(if $(RUNS),,60),--seconds $(or $(SECONDS),60))
 
 demo: module user ## the demonstration, in a guest
 	@$(VM) demo
+
+bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
+	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
+
+bench-scale: module user ## what mappings cost, and what must not grow with them; MAPPINGS=N (1000000)
+	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
 
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
@@ -55,9 +64,24 @@ vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 generate: ## write the sources that derive from the netlink spec
 	@$(ENV) generate
 
+man: user ## the man pages of ovctl, in out/man/
+	@mkdir -p out/man
+	@$(ENV) run target/release/ovctl manual out/man
+
+completions: user ## what shells need to complete ovctl's words, in out/completions/
+	@mkdir -p out/completions
+	@for shell in bash zsh fish; do \
+		$(ENV) run target/release/ovctl completion $$shell >out/completions/$$shell || exit 1; \
+	done
+
 PREFIX ?= /usr/local
-install: user ## ovctl, under PREFIX (/usr/local)
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: user man completions ## ovctl, its man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
+	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
+	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
+	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl
+	install -D -m 0644 out/completions/fish $(SHARE)/fish/vendor_completions.d/ovctl.fish
 
 clean: ## remove what was built in the checkout
 	rm -rf out target
@@ -68,4 +92,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"

@@ -5,6 +5,18 @@
  * again, in module/net.
  */
 #include "bindings_helper.h"
+#include "drop-reasons.h"
+
+/* ---- drop reasons --------------------------------------------------------- */
+
+#define OVNET_NAME(number, name) [number] = name
+static const char *const ovnet_drop_names[] = { OVNET_DROP_REASONS(OVNET_NAME) };
+#undef OVNET_NAME
+
+const struct drop_reason_list ovnet_drop_reasons = {
+	.reasons = ovnet_drop_names,
+	.n_reasons = ARRAY_SIZE(ovnet_drop_names),
+};
 
 /* ---- socket buffers ------------------------------------------------------ */
 
@@ -13,9 +25,17 @@ bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 	return pskb_may_pull(skb, len);
 }
 
-int ovnet_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
+/* Room before the packet, and its first bytes linear; both private. */
+bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len)
 {
-	return skb_cow_head(skb, headroom);
+	if (!pskb_may_pull(skb, len))
+		return false;
+	if (likely(!skb->cloned && skb_headroom(skb) >= headroom))
+		return true;
+	if (skb_cow_head(skb, headroom))
+		return false;
+	return !skb_cloned(skb) || skb_clone_writable(skb, len) ||
+	       !pskb_expand_head(skb, 0, 0, GFP_ATOMIC);
 }
 
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len)
@@ -29,31 +49,9 @@ bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset)
 	       skb_checksum_start_offset(skb) == offset;
 }
 
-void ovnet_skb_forget_complete(struct sk_buff *skb)
+bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu)
 {
-	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE;
-}
-
-u64 ovnet_skb_gso(const struct sk_buff *skb)
-{
-	return (u64)skb_shinfo(skb)->gso_type << 32 | skb_shinfo(skb)->gso_size;
-}
-
-unsigned int ovnet_skb_gso_segs(const struct sk_buff *skb)
-{
-	return skb_is_gso(skb) ? max_t(u16, skb_shinfo(skb)->gso_segs, 1) : 1;
-}
-
-void ovnet_skb_set_gso_type(struct sk_buff *skb, unsigned int type)
-{
-	skb_shinfo(skb)->gso_type = type;
-}
-
-bool ovnet_skb_fits(const struct sk_buff *skb, unsigned int mtu)
-{
-	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu)
-			       : skb->len <= mtu;
+	return skb_gso_validate_network_len(skb, mtu);
 }
 
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
@@ -61,6 +59,7 @@ u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
 	return skb->l4_hash ? skb->hash : 0;
 }
 
+/* What the device summed covers headers that are no more. */
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 {
 	skb->protocol = htons(protocol);
@@ -68,6 +67,8 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 	skb_set_transport_header(skb, l4);
 	skb_reset_mac_len(skb);
 	skb_clear_hash_if_not_l4(skb);
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
 }
 
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
@@ -93,6 +94,22 @@ int ovnet_skb_encapsulate(struct sk_buff *skb)
 int ovnet_skb_decapsulate(struct sk_buff *skb)
 {
 	return iptunnel_pull_offloads(skb);
+}
+
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context)
+{
+	const netdev_features_t features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_CSUM;
+	struct sk_buff *pieces = __skb_gso_segment(skb, features, false), *next;
+
+	if (IS_ERR_OR_NULL(pieces))
+		return pieces ? PTR_ERR(pieces) : -EINVAL;
+	consume_skb(skb);
+	skb_list_walk_safe(pieces, skb, next) {
+		skb_mark_not_on_list(skb);
+		piece(context, skb);
+	}
+	return 0;
 }
 
 /*
@@ -142,9 +159,44 @@ void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device 
 	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
 }
 
-u32 ovnet_jiffies(void)
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb)
 {
-	return jiffies;
+	return skb_network_header_len(skb) + skb_shinfo(skb)->gso_size +
+	       (skb_is_gso_tcp(skb) ? tcp_hdrlen(skb) : sizeof(struct udphdr));
+}
+
+bool ovnet_skb_is_partial(const struct sk_buff *skb)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL;
+}
+
+int ovnet_skb_checksum_help(struct sk_buff *skb)
+{
+	return skb_checksum_help(skb);
+}
+
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len)
+{
+	return (__force u16)~csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len)
+{
+	struct sk_buff *piece = alloc_skb(headroom + header_len + len, GFP_ATOMIC);
+
+	if (!piece)
+		return NULL;
+	skb_reserve(piece, headroom);
+	skb_put_zero(piece, header_len);
+	if (skb_copy_bits(skb, from, skb_put(piece, len), len)) {
+		kfree_skb(piece);
+		return NULL;
+	}
+	piece->dev = skb->dev;
+	piece->mark = skb->mark;
+	piece->priority = skb->priority;
+	return piece;
 }
 
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
@@ -155,45 +207,83 @@ u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int seg
 	return ntohs(ip.id);
 }
 
-/* ---- the substrate ------------------------------------------------------- */
+/* ---- packets that wait, locks, work ---------------------------------------- */
 
-struct dst_entry *ovnet_route(struct net *net, struct dst_cache *cache,
-			      const struct in6_addr *src, const struct in6_addr *dst)
+void ovnet_queue_init(struct sk_buff_head *queue)
 {
-	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
-	struct dst_entry *route;
-	struct in6_addr cached;
-
-	route = dst_cache_get_ip6(cache, &cached);
-	if (likely(route))
-		return route;
-	route = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
-	if (route->error || route->dev->flags & IFF_LOOPBACK) {
-		dst_release(route);
-		return NULL;
-	}
-	dst_cache_set_ip6(cache, route, src);
-	return route;
+	skb_queue_head_init(queue);
 }
 
-u32 ovnet_dst_mtu(const struct dst_entry *dst)
+void ovnet_queue_lock(struct sk_buff_head *queue)
 {
-	return dst_mtu(dst);
+	spin_lock_bh(&queue->lock);
 }
 
-unsigned int ovnet_dst_headroom(const struct dst_entry *dst)
+void ovnet_queue_unlock(struct sk_buff_head *queue)
 {
-	return LL_RESERVED_SPACE(dst->dev) + dst->header_len;
+	spin_unlock_bh(&queue->lock);
 }
 
-void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet)
+void ovnet_queue_push(struct sk_buff_head *queue, struct sk_buff *skb)
 {
-	skb_scrub_packet(skb, xnet);
-	skb_dst_set(skb, dst);
-	skb->dev = dst->dev;
-	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
-	ip6_local_out(net, NULL, skb);
+	__skb_queue_tail(queue, skb);
+}
+
+struct sk_buff *ovnet_queue_pop(struct sk_buff_head *queue)
+{
+	return __skb_dequeue(queue);
+}
+
+struct sk_buff *ovnet_queue_peek(const struct sk_buff_head *queue)
+{
+	return skb_peek(queue);
+}
+
+struct net_device *ovnet_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev;
+}
+
+/* The loopback device lives as long as its namespace. */
+void ovnet_skb_forget_device(struct sk_buff *skb, struct net *net)
+{
+	skb_dst_drop(skb);
+	skb->dev = net->loopback_dev;
+}
+
+void ovnet_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void ovnet_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void ovnet_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+void ovnet_softirq_off(void)
+{
+	local_bh_disable();
+}
+
+void ovnet_softirq_on(void)
+{
+	local_bh_enable();
+}
+
+void ovnet_work_init(struct delayed_work *work, work_func_t function)
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
+{
+	queue_delayed_work(system_unbound_wq, work, jiffies_from_now);
 }
 
 /* ---- devices and namespaces ---------------------------------------------- */
@@ -208,9 +298,9 @@ struct net *ovnet_dev_net(const struct net_device *dev)
 	return dev_net(dev);
 }
 
-bool ovnet_dev_up(const struct net_device *dev)
+const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev)
 {
-	return dev->flags & IFF_UP;
+	return dev->netdev_ops;
 }
 
 /*
@@ -220,6 +310,7 @@ bool ovnet_dev_up(const struct net_device *dev)
  * substrate's Ethernet header needs beyond the one it replaces.
  */
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
+		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev))
 {
 	const netdev_features_t features = NETIF_F_SG | NETIF_F_HW_CSUM |
@@ -228,6 +319,7 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 
 	ether_setup(dev);
 	dev->netdev_ops = ops;
+	dev->ethtool_ops = ethtool;
 	dev->priv_destructor = destroy;
 	dev->lltx = true;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
@@ -244,11 +336,6 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 	dev->needed_headroom = 32;
 	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE);
 	eth_hw_addr_random(dev);
-}
-
-unsigned int ovnet_dev_mtu(const struct net_device *dev)
-{
-	return READ_ONCE(dev->mtu);
 }
 
 void ovnet_dev_hold(struct net_device *dev)
@@ -269,6 +356,30 @@ void ovnet_dev_count_tx(struct net_device *dev, unsigned int len)
 void ovnet_dev_count_rx(struct net_device *dev, unsigned int len)
 {
 	dev_sw_netstats_rx_add(dev, len);
+}
+
+/* Whether this CPU is receiving a packet on a port that came off the substrate. */
+static DEFINE_PER_CPU(bool, ovnet_receiving);
+
+/*
+ * As dev_forward_skb(), for a frame whose device is up and whose size fits.
+ * What a softirq brings off the substrate goes straight on to the node's stack,
+ * as a bridge passes a frame up; what a process brings, or an overlay inside
+ * an overlay, comes by the backlog, which keeps the stack flat.
+ */
+void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb)
+{
+	dev_sw_netstats_rx_add(dev, skb->len);
+	skb_scrub_packet(skb, !net_eq(dev_net(dev), dev_net(skb->dev)));
+	skb->priority = 0;
+	skb->protocol = eth_type_trans(skb, dev);
+	if (unlikely(!in_serving_softirq() || this_cpu_read(ovnet_receiving))) {
+		netif_rx(skb);
+		return;
+	}
+	this_cpu_write(ovnet_receiving, true);
+	netif_receive_skb(skb);
+	this_cpu_write(ovnet_receiving, false);
 }
 
 void ovnet_dev_count_tx_dropped(struct net_device *dev)
@@ -344,6 +455,31 @@ struct net *ovnet_dump_net(const struct netlink_callback *cb)
 struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr)
 {
 	return info->attrs[attr];
+}
+
+u32 ovnet_info_port(const struct genl_info *info)
+{
+	return info->snd_portid;
+}
+
+struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
+				    struct nlattr *last)
+{
+	struct nlattr *nla = last ? (void *)last + NLA_ALIGN(last->nla_len) :
+		genlmsg_data(info->genlhdr);
+	int left = (void *)info->nlhdr + nlmsg_msg_size(nlmsg_len(info->nlhdr)) - (void *)nla;
+
+	nla_for_each_attr(nla, nla, left, left)
+		if (nla_type(nla) == attr)
+			return nla;
+	return NULL;
+}
+
+int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
+			   const struct nla_policy *policy,
+			   struct netlink_ext_ack *extack)
+{
+	return nla_parse_nested(table, max, nla, policy, extack);
 }
 
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)
@@ -439,10 +575,31 @@ void ovnet_nlmsg_free(struct sk_buff *skb)
 
 /* ---- tables ---------------------------------------------------------------- */
 
+/*
+ * Keys come from whoever configures the host.  The seed is random and the two
+ * multiplications carry every bit of the key to every bit that counts.
+ */
+static u32 ovnet_table_hash(const void *data, u32 len, u32 seed)
+{
+	u64 hash = *(const u64 *)data ^ seed;
+
+	hash *= GOLDEN_RATIO_64;
+	hash ^= hash >> 32;
+	hash *= GOLDEN_RATIO_64;
+	return hash >> 32;
+}
+
+static int ovnet_table_compare(struct rhashtable_compare_arg *arg, const void *object)
+{
+	return *(const u64 *)arg->key != ((const struct ovnet_node *)object)->key;
+}
+
 static const struct rhashtable_params ovnet_table_params = {
 	.head_offset = offsetof(struct ovnet_node, head),
 	.key_offset = offsetof(struct ovnet_node, key),
 	.key_len = sizeof_field(struct ovnet_node, key),
+	.hashfn = ovnet_table_hash,
+	.obj_cmpfn = ovnet_table_compare,
 	.automatic_shrinking = true,
 };
 
@@ -473,6 +630,26 @@ int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node)
 	return rhashtable_remove_fast(table, &node->head, ovnet_table_params);
 }
 
+static struct ovnet_node *ovnet_table_node(struct rhash_head *head)
+{
+	return rht_is_a_nulls(head) ? NULL : container_of(head, struct ovnet_node, head);
+}
+
+struct ovnet_node *ovnet_table_bucket(struct rhashtable *table, unsigned int bucket,
+				      unsigned int *size)
+{
+	const struct bucket_table *buckets = rht_dereference_rcu(table->tbl, table);
+
+	*size = buckets->size;
+	return bucket < buckets->size ?
+		ovnet_table_node(rht_ptr_rcu(rht_bucket(buckets, bucket))) : NULL;
+}
+
+struct ovnet_node *ovnet_table_next(const struct ovnet_node *node)
+{
+	return ovnet_table_node(rcu_dereference_raw(node->head.next));
+}
+
 unsigned int ovnet_table_len(const struct rhashtable *table)
 {
 	return atomic_read(&table->nelems);
@@ -482,7 +659,7 @@ unsigned int ovnet_table_len(const struct rhashtable *table)
 
 void __percpu *ovnet_percpu_alloc(size_t size)
 {
-	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL);
+	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL_ACCOUNT);
 }
 
 void ovnet_percpu_free(void __percpu *counters)
@@ -493,6 +670,27 @@ void ovnet_percpu_free(void __percpu *counters)
 void ovnet_percpu_add(u64 __percpu *counter, u64 n)
 {
 	this_cpu_add(*counter, n);
+}
+
+static __always_inline void ovnet_percpu_pair(u64 __percpu *pair, u64 bytes)
+{
+	if (pair) {
+		this_cpu_inc(*pair);
+		this_cpu_add(*(pair + 1), bytes);
+	}
+}
+
+/*
+ * Four pairs of packets and bytes, or fewer: one call for a packet.  An array
+ * and a loop would cost the checks that the kernel adds to both.
+ */
+void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
+			u64 __percpu *d, u64 bytes)
+{
+	ovnet_percpu_pair(a, bytes);
+	ovnet_percpu_pair(b, bytes);
+	ovnet_percpu_pair(c, bytes);
+	ovnet_percpu_pair(d, bytes);
 }
 
 u64 ovnet_percpu_sum(u64 __percpu *counter)

@@ -7,8 +7,9 @@
 //! has gone, so that whoever holds a [`DeviceRef`] may use it.
 
 use super::{
-    bindings,
+    bindings, ethtool,
     namespace::{Namespaced, Net, Registry, Slot},
+    queue::Turn,
     rcu::Rcu,
     skb::Skb,
 };
@@ -29,10 +30,31 @@ pub(crate) trait Driver: Sized + Send + Sync + 'static {
     type Substrate: Namespaced;
 
     /// The state of a new device.
-    fn new() -> Self;
+    fn new() -> Result<Self>;
+
+    /// Calls `visit` with each counter of the device: a prefix and a name, together at most 31 bytes, and
+    /// the value. Always the same ones in the same order.
+    fn statistics(&self, visit: impl FnMut(&str, &str, u64));
+
+    /// The state of a device.
+    ///
+    /// # Safety
+    ///
+    /// The device must be of this driver, initialised, and stay so for `'a`.
+    unsafe fn of<'a>(device: *mut bindings::net_device) -> &'a Self {
+        // SAFETY: By the contract.
+        unsafe { (*private::<Self>(device)).driver.assume_init_ref() }
+    }
 
     /// Takes a frame that the node sends. Softirqs are off.
-    fn transmit(&self, device: &Device, substrate: &Self::Substrate, frame: Skb, rcu: Rcu<'_>);
+    fn transmit(
+        &self,
+        device: &Device,
+        substrate: &Self::Substrate,
+        frame: Skb,
+        turn: Turn,
+        rcu: Rcu<'_>,
+    );
 
     /// Lets go of every reference to the device: it is being unregistered. Under RTNL.
     fn detach(&self, device: &Device, substrate: &Self::Substrate, rtnl: &Rtnl);
@@ -115,8 +137,9 @@ impl Device {
     /// Whether it is administratively up.
     #[inline]
     pub(crate) fn is_up(&self) -> bool {
-        // SAFETY: The device is valid.
-        unsafe { bindings::ovnet_dev_up(self.as_ptr()) }
+        // SAFETY: The device is valid; the word may change meanwhile.
+        let flags = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).flags) };
+        flags & bindings::OVNET_IFF_UP != 0
     }
 
     /// The namespace it lives in now.
@@ -135,8 +158,8 @@ impl Device {
     /// Its largest IP packet, in bytes.
     #[inline]
     pub(crate) fn mtu(&self) -> u32 {
-        // SAFETY: The device is valid.
-        unsafe { bindings::ovnet_dev_mtu(self.as_ptr()) }
+        // SAFETY: The device is valid; the word may change meanwhile.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).mtu) }
     }
 
     /// Counts a frame that the node sent.
@@ -220,11 +243,7 @@ impl<D: Driver> DeviceRef<D> {
     #[inline]
     pub(crate) fn driver(&self) -> &D {
         // SAFETY: By the invariant; the state is dropped only after the last reference.
-        unsafe {
-            (*private::<D>(self.device.as_ptr()))
-                .driver
-                .assume_init_ref()
-        }
+        unsafe { D::of(self.device.as_ptr()) }
     }
 
     /// Whether this is that device.
@@ -392,7 +411,8 @@ impl<D: Driver> LinkKind<D> {
     unsafe extern "C" fn setup(device: *mut bindings::net_device) {
         // SAFETY: By the contract.
         unsafe {
-            bindings::ovnet_dev_setup(device, Self::OPS, Some(Self::destroy));
+            let ethtool = ethtool::Operations::<D>::OPS;
+            bindings::ovnet_dev_setup(device, Self::OPS, ethtool, Some(Self::destroy));
         }
     }
 
@@ -439,12 +459,16 @@ impl<D: Driver> LinkKind<D> {
     ///
     /// Called by the kernel under RTNL while it registers the device.
     unsafe extern "C" fn init(device: *mut bindings::net_device) -> i32 {
+        let driver = match D::new() {
+            Ok(driver) => driver,
+            Err(error) => return error.to_errno(),
+        };
         // SAFETY: `newlink` has set the substrate; RTNL protects its list, and the member stays where it
         // is until `uninit`.
         unsafe {
             let private = private::<D>(device);
             let slot = (*private).substrate;
-            (*private).driver.write(D::new());
+            (*private).driver.write(driver);
             (*private).member.device = device;
             bindings::ovnet_list_add(&raw mut (*private).member.link, (*slot).devices.get());
             *(*slot).changes.get() = (*(*slot).changes.get()).wrapping_add(1);
@@ -489,16 +513,38 @@ impl<D: Driver> LinkKind<D> {
         // softirqs off this is an RCU reader.
         unsafe {
             let private = private::<D>(device);
-            if let Some(frame) = Skb::from_raw(skb) {
+            if let Some(frame) = Skb::from_node(skb) {
                 (*private).driver.assume_init_ref().transmit(
                     Device::from_raw(device),
                     &*(*(*private).substrate).value,
                     frame,
+                    Turn::New,
                     Rcu::assume(),
                 );
             }
         }
-        bindings::netdev_tx_NETDEV_TX_OK
+        bindings::NETDEV_TX_OK
+    }
+
+    /// Transmits a frame that has waited since the node sent it, in [`as_softirq`](super::lock::as_softirq).
+    /// Its device must still be registered: `detach` takes out of queues what waits.
+    pub(crate) fn transmit_again(frame: Skb, rcu: Rcu<'_>) {
+        let device = frame.device();
+        // SAFETY: The frame's device is valid, see above; if its operations are this driver's then so is
+        // the device, and state and substrate are valid until `uninit`.
+        unsafe {
+            if device.is_null() || !ptr::eq(bindings::ovnet_dev_ops(device), Self::OPS) {
+                return;
+            }
+            let private = private::<D>(device);
+            (*private).driver.assume_init_ref().transmit(
+                Device::from_raw(device),
+                &*(*(*private).substrate).value,
+                frame,
+                Turn::Waited,
+                rcu,
+            );
+        }
     }
 }
 

@@ -9,10 +9,14 @@
 pub(crate) mod bindings;
 pub(crate) mod counters;
 pub(crate) mod device;
+pub(crate) mod drop_reason;
+pub(crate) mod ethtool;
 mod family;
 pub(crate) mod hook;
+pub(crate) mod lock;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod queue;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod route;
@@ -20,5 +24,8 @@ pub(crate) mod skb;
 pub(crate) mod table;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
+pub(crate) mod time;
+pub(crate) mod trace;
+pub(crate) mod work;
 
 pub(crate) use family::FamilyRegistration;

@@ -2,44 +2,33 @@
 
 //! The substrate's route to a remote host, cached per CPU. Softirq context.
 
-use super::{bindings, namespace::Net};
-use core::{cell::UnsafeCell, ptr::NonNull};
-use kernel::{error::to_result, prelude::*};
+use super::{bindings, namespace::Net, rcu::Rcu};
+use core::{marker::PhantomData, ptr::NonNull};
+use kernel::prelude::*;
 
-/// A reference to a route.
+/// A route, borrowed for as long as an RCU reader reads.
 ///
 /// # Invariants
 ///
-/// The pointer is a valid `dst_entry` with a reference that this value owns.
-pub(crate) struct Route(NonNull<bindings::dst_entry>);
+/// The way has a `dst_entry` that is valid for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct Route<'a>(bindings::ovnet_way, PhantomData<Rcu<'a>>);
 
-impl Route {
+impl Route<'_> {
     /// The largest IPv6 packet it takes, in bytes.
     #[inline]
     pub(crate) fn mtu(&self) -> u32 {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_dst_mtu(self.0.as_ptr()) }
+        self.0.mtu
     }
 
     /// The room its device wants before the IPv6 header, in bytes.
     #[inline]
     pub(crate) fn headroom(&self) -> u32 {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_dst_headroom(self.0.as_ptr()) }
+        self.0.headroom
     }
 
-    /// Gives the reference up.
-    pub(super) fn into_raw(self) -> *mut bindings::dst_entry {
-        let route = self.0.as_ptr();
-        core::mem::forget(self);
-        route
-    }
-}
-
-impl Drop for Route {
-    fn drop(&mut self) {
-        // SAFETY: By the invariant this value owns a reference.
-        unsafe { bindings::dst_release(self.0.as_ptr()) };
+    pub(super) fn as_ptr(&self) -> *mut bindings::dst_entry {
+        self.0.dst
     }
 }
 
@@ -47,8 +36,8 @@ impl Drop for Route {
 ///
 /// # Invariants
 ///
-/// The cache is initialised.
-pub(crate) struct RouteCache(UnsafeCell<bindings::dst_cache>);
+/// The pointer is a per-CPU allocation of routes.
+pub(crate) struct RouteCache(NonNull<bindings::ovnet_route>);
 
 // SAFETY: The cache keeps a copy per CPU, used with softirqs off.
 unsafe impl Sync for RouteCache {}
@@ -58,34 +47,57 @@ unsafe impl Send for RouteCache {}
 impl RouteCache {
     /// An empty cache.
     pub(crate) fn new() -> Result<Self> {
-        let cache = UnsafeCell::new(pin_init::zeroed());
-        // SAFETY: The memory is valid; the cache holds no pointer to itself and may move.
-        to_result(unsafe { bindings::dst_cache_init(cache.get(), bindings::OVNET_GFP_KERNEL) })?;
-        // INVARIANT: Just initialised.
-        Ok(RouteCache(cache))
+        // SAFETY: A plain allocation.
+        let routes = unsafe { bindings::ovnet_routes_alloc() };
+        // INVARIANT: Just allocated.
+        NonNull::new(routes).map(RouteCache).ok_or(ENOMEM)
     }
 
-    pub(super) fn as_ptr(&self) -> *mut bindings::dst_cache {
-        self.0.get()
-    }
-
-    /// The route to `dst`, from the cache or looked up. None: there is none that leaves the host.
+    /// The route, if it is known and still valid.
     #[inline]
-    pub(crate) fn route(&self, net: Net, src: &[u8; 16], dst: &[u8; 16]) -> Option<Route> {
-        // SAFETY: The cache is initialised and the namespace valid; an `in6_addr` is 16 bytes, which the
-        // function only copies.
-        let route = unsafe {
-            bindings::ovnet_route(net.as_ptr(), self.as_ptr(), &in6_addr(src), &in6_addr(dst))
+    pub(crate) fn cached<'a>(&self, _: Rcu<'a>) -> Option<Route<'a>> {
+        let mut way = pin_init::zeroed();
+        // SAFETY: The cache is allocated and softirqs are off.
+        let known = unsafe { bindings::ovnet_route_cached(self.0.as_ptr(), &mut way) };
+        // INVARIANT: The function returns a route that lives as long as the RCU reader reads.
+        known.then_some(Route(way, PhantomData))
+    }
+
+    /// Looks the route to `dst` up. None: there is none that leaves the host.
+    pub(crate) fn find<'a>(
+        &self,
+        net: Net,
+        src: &[u8; 16],
+        dst: &[u8; 16],
+        _: Rcu<'a>,
+    ) -> Option<Route<'a>> {
+        let (src, dst) = (in6_addr(src), in6_addr(dst));
+        let mut way = pin_init::zeroed();
+        // SAFETY: The cache is allocated, the namespace valid, and softirqs are off; the addresses are
+        // only read.
+        let found = unsafe {
+            bindings::ovnet_route_find(net.as_ptr(), self.0.as_ptr(), &src, &dst, &mut way)
         };
-        // INVARIANT: The function returns a reference of the caller's.
-        NonNull::new(route).map(Route)
+        // INVARIANT: As above.
+        found.then_some(Route(way, PhantomData))
+    }
+
+    /// The route to `dst`, cached or looked up. None: there is none that leaves the host.
+    pub(crate) fn route<'a>(
+        &self,
+        net: Net,
+        src: &[u8; 16],
+        dst: &[u8; 16],
+        rcu: Rcu<'a>,
+    ) -> Option<Route<'a>> {
+        self.cached(rcu).or_else(|| self.find(net, src, dst, rcu))
     }
 }
 
 impl Drop for RouteCache {
     fn drop(&mut self) {
         // SAFETY: By the invariant; the exclusive reference says that nobody uses it.
-        unsafe { bindings::dst_cache_destroy(self.0.get()) };
+        unsafe { bindings::ovnet_routes_free(self.0.as_ptr()) };
     }
 }
 

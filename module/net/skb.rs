@@ -3,10 +3,21 @@
 //! Owned socket buffers: the packet, from the moment the kernel hands it over until it is sent,
 //! delivered or dropped. Softirq context, or process context with softirqs off.
 
-use super::{bindings, device::Device, namespace::Net, route::Route};
+use super::{
+    bindings,
+    device::{Device, Driver},
+    drop_reason,
+    namespace::Net,
+    route::Route,
+    trace,
+};
 use core::{net::Ipv4Addr, ptr::NonNull, slice};
-use kernel::prelude::*;
-use ovnet_engine::fast::L4Checksum;
+use kernel::{error::to_result, prelude::*};
+use ovnet_engine::{
+    fast::L4Checksum,
+    siit::{self, Beyond, View},
+    DropReason, Vni,
+};
 
 /// EtherType of IPv6 (IEEE 802 numbers).
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -16,12 +27,49 @@ const ETH_P_IP: u16 = 0x0800;
 /// What the kernel was asked to put off: segmentation that this module cannot carry over.
 pub(crate) struct UnsupportedOffload;
 
-/// An owned socket buffer. Dropping it drops the packet.
+/// What is known of a packet so far, for whoever counts or traces what becomes of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Flow {
+    /// The network it is of; 0: not known yet, and the addresses mean nothing.
+    pub(crate) vni: u32,
+    /// The virtual source.
+    pub(crate) src: u32,
+    /// The virtual destination.
+    pub(crate) dst: u32,
+    /// How it travels, one of the forms below.
+    pub(crate) form: u32,
+}
+
+pub(crate) use bindings::{
+    OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL, OVNET_FORM_STANDARD,
+};
+
+impl Flow {
+    /// A packet between two nodes of a network.
+    #[inline]
+    pub(crate) fn new(vni: Vni, src: Ipv4Addr, dst: Ipv4Addr) -> Self {
+        Flow {
+            vni: vni.get(),
+            src: src.to_bits(),
+            dst: dst.to_bits(),
+            form: bindings::OVNET_FORM_NONE,
+        }
+    }
+}
+
+/// An owned socket buffer. Dropping it drops the packet, without a reason.
 ///
 /// # Invariants
 ///
-/// The pointer is a valid `sk_buff` that nobody else frees.
-pub(crate) struct Skb(NonNull<bindings::sk_buff>);
+/// The pointer is a valid `sk_buff` that nobody else frees. If it is `from_node`, its device is one of ours
+/// and stays initialised as long as the value lives.
+pub(crate) struct Skb {
+    skb: NonNull<bindings::sk_buff>,
+    /// Whether it comes from the node behind its device, which is one of ours then and lives as long.
+    from_node: bool,
+    /// What is known of it.
+    pub(crate) flow: Flow,
+}
 
 impl Skb {
     /// Takes a packet over from the kernel.
@@ -31,7 +79,38 @@ impl Skb {
     /// `skb` must be valid, and the caller must give up its ownership.
     pub(super) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Option<Self> {
         // INVARIANT: By the contract.
-        NonNull::new(skb).map(Skb)
+        NonNull::new(skb).map(|skb| Skb {
+            skb,
+            from_node: false,
+            flow: Flow::default(),
+        })
+    }
+
+    /// Takes a frame over that the node behind the frame's device sends.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::from_raw`]; the device must be of the one driver there is, initialised, and stay so until
+    /// the packet is sent, delivered or dropped.
+    pub(super) unsafe fn from_node(skb: *mut bindings::sk_buff) -> Option<Self> {
+        // SAFETY: By the contract.
+        let mut packet = unsafe { Self::from_raw(skb) }?;
+        packet.from_node = true;
+        Some(packet)
+    }
+
+    /// The device it came by: the sending node's, or the substrate's. Null: none.
+    #[inline]
+    pub(super) fn device(&self) -> *mut bindings::net_device {
+        // SAFETY: By the invariant; the field is the device wherever this module holds packets.
+        unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
+    }
+
+    /// The port whose node sends the packet; none for what the substrate brings.
+    #[inline]
+    pub(crate) fn sender<D: Driver>(&self) -> Option<&D> {
+        // SAFETY: By the invariant the device is one of the one driver's, and valid.
+        self.from_node.then(|| unsafe { D::of(self.device()) })
     }
 
     /// A new packet with these bytes, for `device` to receive.
@@ -44,7 +123,7 @@ impl Skb {
     }
 
     pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
-        self.0.as_ptr()
+        self.skb.as_ptr()
     }
 
     /// Gives ownership up.
@@ -59,6 +138,17 @@ impl Skb {
     pub(crate) fn len(&self) -> u32 {
         // SAFETY: By the invariant.
         unsafe { (*self.as_ptr()).len }
+    }
+
+    /// The memory it takes, in bytes.
+    pub(super) fn truesize(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.as_ptr()).truesize }
+    }
+
+    /// Whether `device` is its device.
+    pub(super) fn is_from(&self, device: &Device) -> bool {
+        core::ptr::eq(self.device(), device.as_ptr())
     }
 
     fn data(&self) -> *mut u8 {
@@ -99,26 +189,24 @@ impl Skb {
         Some(unsafe { slice::from_raw_parts_mut(self.data(), len) })
     }
 
-    /// Makes sure that `len` bytes can be pushed and the header be changed. False: no memory.
+    /// Moves the packet's start `growth` bytes back, with `headroom` bytes before that, and gives the first
+    /// bytes to write to: those that are new and `len` more, linear and shared with no clone. None: no memory.
     #[inline]
-    pub(crate) fn reserve(&mut self, len: u32) -> bool {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_cow_head(self.as_ptr(), len) == 0 }
-    }
-
-    /// Moves the packet's start `len` bytes back. False, and nothing done, if the room is not there.
-    #[inline]
-    pub(crate) fn push(&mut self, len: u32) -> bool {
+    pub(crate) fn open(&mut self, growth: u32, headroom: u32, len: usize) -> Option<&mut [u8]> {
+        let old = u32::try_from(len).ok()?;
         let skb = self.as_ptr();
-        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        let room = headroom.checked_add(growth)?;
+        // SAFETY: By the invariant; the room is there once it is made.
         unsafe {
-            if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
-                return false;
+            if !bindings::ovnet_skb_open(skb, room, old) {
+                return None;
             }
-            (*skb).data = (*skb).data.sub(len as usize);
-            (*skb).len = (*skb).len.wrapping_add(len);
+            (*skb).data = (*skb).data.sub(growth as usize);
+            (*skb).len = (*skb).len.wrapping_add(growth);
         }
-        true
+        // SAFETY: What was made room for and `len` bytes are linear and private now; `self` is borrowed
+        // mutably.
+        Some(unsafe { slice::from_raw_parts_mut(self.data(), len.wrapping_add(growth as usize)) })
     }
 
     /// Moves the packet's start `len` bytes on. False, and nothing done, if it is shorter.
@@ -157,15 +245,32 @@ impl Skb {
     /// Whether the packet, or each segment it stands for, is at most `mtu` bytes long.
     #[inline]
     pub(crate) fn fits(&self, mtu: u32) -> bool {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_fits(self.as_ptr(), mtu) }
+        if self.is_segmented() {
+            // SAFETY: By the invariant.
+            unsafe { bindings::ovnet_skb_segments_fit(self.as_ptr(), mtu) }
+        } else {
+            self.len() <= mtu
+        }
+    }
+
+    /// What clones share: where segmentation is said.
+    #[inline]
+    fn shared(&self) -> *mut bindings::skb_shared_info {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant it lies at the end of the linear part.
+        unsafe { (*skb).head.add((*skb).end as usize).cast() }
     }
 
     /// The number of segments it stands for.
     #[inline]
     pub(crate) fn segments(&self) -> u32 {
         // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_gso_segs(self.as_ptr()) }
+        let count = unsafe { (*self.shared()).gso_segs };
+        if self.is_segmented() {
+            u32::from(count).max(1)
+        } else {
+            1
+        }
     }
 
     /// Whether it stands for segments that are to be cut later.
@@ -176,10 +281,10 @@ impl Skb {
 
     /// Size and kind of the segments it stands for; size 0 if it is one packet.
     #[inline]
-    fn gso(&self) -> (u32, u32) {
+    pub(super) fn gso(&self) -> (u16, u32) {
+        let shared = self.shared();
         // SAFETY: By the invariant.
-        let gso = unsafe { bindings::ovnet_skb_gso(self.as_ptr()) };
-        (gso as u32, (gso >> 32) as u32)
+        unsafe { ((*shared).gso_size, (*shared).gso_type) }
     }
 
     /// Hash of the flow where the sender's stack or the device made one from the transport header,
@@ -188,6 +293,97 @@ impl Skb {
     pub(crate) fn flow_hash(&self) -> u32 {
         // SAFETY: By the invariant.
         unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
+    }
+
+    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it and room for
+    /// `headroom` before those. None: no memory.
+    pub(crate) fn viewed<T>(
+        &mut self,
+        spare: usize,
+        headroom: u32,
+        id: u16,
+        f: impl FnOnce(View<'_>) -> T,
+    ) -> Option<T> {
+        let len = self.len();
+        let segment = self.is_segmented().then(|| {
+            // SAFETY: By the invariant.
+            unsafe { bindings::ovnet_skb_network_seglen(self.as_ptr()) }
+        });
+        // SAFETY: As above.
+        let csum = if unsafe { bindings::ovnet_skb_is_partial(self.as_ptr()) } {
+            L4Checksum::Partial
+        } else {
+            L4Checksum::Complete
+        };
+        let rest = Rest {
+            skb: self.as_ptr(),
+            spare,
+        };
+        let growth = u32::try_from(spare).ok()?;
+        let seen = siit::HEAD.min(len as usize);
+        let result = self.open(growth, headroom, seen).map(|buf| {
+            f(View {
+                segment,
+                csum,
+                // What is summed is beyond what may be written.
+                beyond: &rest,
+                len,
+                id,
+                ..View::new(buf, spare)
+            })
+        })?;
+        // What was pushed is there to be pulled.
+        let _ = self.pull(growth);
+        Some(result)
+    }
+
+    /// Moves the packet's start by so many bytes, back if negative, and its end so that it is `len` bytes long.
+    pub(crate) fn recut(&mut self, by: isize, len: u32) -> bool {
+        let moved = match u32::try_from(by) {
+            Ok(on) => self.pull(on),
+            Err(_) => {
+                u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.open(back, 0, 0).is_some())
+            }
+        };
+        moved && self.trim(len)
+    }
+
+    /// A packet of its own with this header and, behind it, `len` bytes of this one from `from` on, where 0 is
+    /// `spare` bytes before its start. It has room for `headroom` bytes before.
+    pub(crate) fn piece(
+        &self,
+        headroom: u32,
+        header: &[u8],
+        spare: usize,
+        (from, len): (usize, usize),
+    ) -> Option<Self> {
+        let from = i32::try_from(from)
+            .ok()?
+            .checked_sub(i32::try_from(spare).ok()?)?;
+        let len = u32::try_from(len).ok()?;
+        let header_len = u32::try_from(header.len()).ok()?;
+        // SAFETY: By the invariant; the function copies what is there or fails.
+        let mut piece = unsafe {
+            let skb = bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
+            Skb::from_raw(skb)
+        }?;
+        piece.head_mut(header.len())?.copy_from_slice(header);
+        Some(piece.like(self.from_node, self.flow))
+    }
+
+    /// Does what was left to a device: finishes the checksum or cuts the packet into its segments, and hands
+    /// `each` what comes of it. Fails with the packet.
+    pub(crate) fn finished(self, each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        if !self.is_segmented() {
+            let mut each = each;
+            // SAFETY: By the invariant.
+            if unsafe { bindings::ovnet_skb_checksum_help(self.as_ptr()) } != 0 {
+                return Err((self, DropReason::NoMemory));
+            }
+            each(self);
+            return Ok(());
+        }
+        self.cut(each)
     }
 
     /// Says that segments are to be TCP over IPv6.
@@ -214,7 +410,6 @@ impl Skb {
         to: u32,
         forget: u32,
     ) -> Result<(), UnsupportedOffload> {
-        let skb = self.as_ptr();
         let (size, kind) = self.gso();
         if size == 0 {
             return Ok(());
@@ -231,7 +426,7 @@ impl Skb {
             kind
         };
         // SAFETY: By the invariant; the shared info is private since the header was made writable.
-        unsafe { bindings::ovnet_skb_set_gso_type(skb, swapped & !forget) };
+        unsafe { (*self.shared()).gso_type = swapped & !forget };
         Ok(())
     }
 
@@ -261,29 +456,46 @@ impl Skb {
         unsafe { bindings::ovnet_skb_decapsulate(self.as_ptr()) == 0 }
     }
 
+    /// Hands the packet to `each`; if the device has chained several together, each by itself. They have
+    /// headers of their own then, which translation would have to change one by one anyway. Fails with the
+    /// packet if it cannot be taken apart.
+    #[inline]
+    pub(crate) fn apart(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        if self.gso().1 & bindings::OVNET_GSO_FRAGLIST == 0 {
+            each(self);
+            return Ok(());
+        }
+        self.cut(each)
+    }
+
+    /// Cuts the packet into the packets it stands for. Fails with the packet.
+    fn cut(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        let (from_node, flow) = (self.from_node, self.flow);
+        let mut each = |piece: Skb| each(piece.like(from_node, flow));
+        let call = taker(&each);
+        // SAFETY: The packet is given away unless the call fails; the closure outlives the call, and the
+        // function is the closure's.
+        let done =
+            unsafe { bindings::ovnet_skb_apart(self.as_ptr(), Some(call), (&raw mut each).cast()) };
+        match to_result(done) {
+            Ok(()) => {
+                core::mem::forget(self);
+                Ok(())
+            }
+            Err(ENOMEM) => Err((self, DropReason::NoMemory)),
+            Err(_) => Err((self, DropReason::Offload)),
+        }
+    }
+
     /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
     /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
     pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
-        /// # Safety
-        ///
-        /// Called with the closure below and a fragment that is given away.
-        unsafe extern "C" fn call<F: FnMut(Skb)>(
-            closure: *mut c_void,
-            skb: *mut bindings::sk_buff,
-        ) {
-            // SAFETY: By the contract.
-            if let Some(skb) = unsafe { Skb::from_raw(skb) } {
-                // SAFETY: The closure outlives the call to fragment.
-                unsafe { (*closure.cast::<F>())(skb) };
-            }
-        }
-        fn caller<F: FnMut(Skb)>(
-            _: &F,
-        ) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
-            call::<F>
-        }
-        let call = caller(&piece);
-        // SAFETY: The packet is given away; namespace, device and closure outlive the call.
+        let (from_node, flow) = (self.from_node, self.flow);
+        // The kernel gives each fragment the device of the whole.
+        let mut piece = |fragment: Skb| piece(fragment.like(from_node, flow));
+        let call = taker(&piece);
+        // SAFETY: The packet is given away; namespace, device and closure outlive the call, and the
+        // function is the closure's.
         unsafe {
             bindings::ovnet_skb_fragment(
                 net.as_ptr(),
@@ -305,16 +517,18 @@ impl Skb {
     /// Says that the packet starts with an IPv6 header without extensions.
     #[inline]
     pub(crate) fn is_ipv6(&mut self) {
-        self.set_layers(ETH_P_IPV6, 40);
+        self.is_ipv6_before(40);
+    }
+
+    /// Says that the packet starts with IPv6 headers of so many bytes.
+    #[inline]
+    pub(crate) fn is_ipv6_before(&mut self, transport: i32) {
+        self.set_layers(ETH_P_IPV6, transport);
     }
 
     fn set_layers(&mut self, protocol: u16, l4: i32) {
         // SAFETY: By the invariant.
-        unsafe {
-            bindings::ovnet_skb_set_layers(self.as_ptr(), protocol, l4);
-            // What the device summed covers headers that are no more.
-            bindings::ovnet_skb_forget_complete(self.as_ptr());
-        }
+        unsafe { bindings::ovnet_skb_set_layers(self.as_ptr(), protocol, l4) };
     }
 
     /// Answers the IPv4 packet with ICMP "fragmentation needed" and this MTU (RFC 1191), rate limited by
@@ -325,12 +539,18 @@ impl Skb {
     }
 
     /// Sends the IPv6 packet onto the substrate of `net`.
-    pub(crate) fn send(self, net: Net, route: Route, from: &Device) {
+    pub(crate) fn send(self, net: Net, route: Route<'_>, from: &Device) {
         let crossing = !from.is_in(net);
-        // SAFETY: The packet and the reference to the route are given away.
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
         unsafe {
-            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.into_raw(), crossing)
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), crossing)
         };
+    }
+
+    /// Sends on an IPv6 packet that the substrate of `net` brought.
+    pub(crate) fn forward(self, net: Net, route: Route<'_>) {
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
+        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), false) };
     }
 
     /// Hands the Ethernet frame to `device` as received.
@@ -342,11 +562,73 @@ impl Skb {
         }
     }
 
+    /// As [`Skb::deliver`], for what the substrate brought. The caller has checked that the device is up and
+    /// that the frame fits.
+    pub(crate) fn receive(self, device: &Device) {
+        // SAFETY: The device is valid and the frame is given away, whatever comes of it.
+        unsafe { bindings::ovnet_dev_receive(device.as_ptr(), self.into_raw()) };
+    }
+
+    /// What is known of a fragment is what was known of the whole.
+    fn like(mut self, from_node: bool, flow: Flow) -> Self {
+        self.from_node = from_node;
+        self.flow = flow;
+        self
+    }
+
+    /// Drops the packet under a reason that the kernel's tools can tell.
+    pub(crate) fn discard(self, reason: DropReason) {
+        trace::drop(&self, reason);
+        // SAFETY: The packet is given away.
+        unsafe {
+            bindings::sk_skb_reason_drop(
+                core::ptr::null_mut(),
+                self.into_raw(),
+                drop_reason::number(reason),
+            )
+        };
+    }
+
     /// The frame did what it was for: frees it without calling it lost.
     pub(crate) fn consume(self) {
         // SAFETY: The packet is given away.
         unsafe { bindings::consume_skb(self.into_raw()) };
     }
+}
+
+/// The bytes of a packet that its view does not show.
+struct Rest {
+    skb: *mut bindings::sk_buff,
+    spare: usize,
+}
+
+impl Beyond for Rest {
+    fn sum(&self, offset: u32, len: u32) -> Option<u16> {
+        let offset = offset.checked_add(u32::try_from(self.spare).ok()?)?;
+        // SAFETY: The packet is valid as long as the view; the sum is of bytes that it has.
+        unsafe {
+            let all = (*self.skb).len;
+            if offset.checked_add(len)? > all {
+                return None;
+            }
+            Some(u16::from_be(bindings::ovnet_skb_sum(self.skb, offset, len)))
+        }
+    }
+}
+
+/// What hands a packet that C gives away to a closure of this kind.
+fn taker<F: FnMut(Skb)>(_: &F) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
+    /// # Safety
+    ///
+    /// Called with a closure of the kind, and a packet that is given away.
+    unsafe extern "C" fn take<F: FnMut(Skb)>(closure: *mut c_void, skb: *mut bindings::sk_buff) {
+        // SAFETY: By the contract.
+        if let Some(skb) = unsafe { Skb::from_raw(skb) } {
+            // SAFETY: By the contract.
+            unsafe { (*closure.cast::<F>())(skb) };
+        }
+    }
+    take::<F>
 }
 
 impl Drop for Skb {
@@ -377,13 +659,3 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
         )
     }
 }
-
-/// The kernel's clock, in units of [`HZ`] per second; wraps around.
-#[inline]
-pub(crate) fn jiffies() -> u32 {
-    // SAFETY: Reading the clock.
-    unsafe { bindings::ovnet_jiffies() }
-}
-
-/// Units of [`jiffies`] per second.
-pub(crate) const HZ: u32 = bindings::OVNET_HZ;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::netns::Netns;
 use crate::output::Output;
-use crate::{host, mapping, monitor, net, port, stats, translate};
+use crate::{host, manual, mapping, monitor, net, port, stats, top, translate};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -52,11 +52,18 @@ enum Object {
     /// Where nodes are
     #[command(subcommand)]
     Mapping(mapping::Command),
-    /// Counters of this host
+    /// Counters of this host, its ports, networks and remote hosts
     Stats(stats::Command),
+    /// Who sends and gets how much right now, and what is dropped
+    Top(top::Command),
     /// Print events as they happen
     Monitor(monitor::Command),
     Translate(Box<translate::Command>),
+    /// Print the completions of a shell
+    Completion(manual::Completion),
+    /// Write the man pages to a directory
+    #[command(hide = true)]
+    Manual(manual::Manual),
 }
 
 impl Cli {
@@ -72,7 +79,10 @@ impl Cli {
             Object::Mapping(command) => command.run(output),
             Object::Stats(command) => command.run(output),
             Object::Monitor(command) => command.run(output),
+            Object::Top(command) => command.run(output),
             Object::Translate(command) => command.run(output),
+            Object::Completion(command) => command.run(output),
+            Object::Manual(command) => command.run(),
         }
     }
 }
@@ -94,6 +104,8 @@ mod tests {
             "host add fd00:a:1:1::/64",
             "host set --organisation fd00:a::/32 --topology locale=1,area=2,rack=3,host=4",
             "host set --organisation fd00:a::/32 --topology locale=1,rack=9",
+            "host set --mappings-max 65536",
+            "host set fd00:a:1:1::/64 --mappings-max 65536",
             "host del",
             "host show",
             "host ls -j",
@@ -105,14 +117,33 @@ mod tests {
             "-n red net show",
             "--netns red port set v0 --netns blue --net 7 --address 10.0.0.2",
             "port add v0 --net 7 --address 10.0.0.2 --mac 02:00:00:00:00:09 --gen 5",
+            "port set v0 --net 7 --address 10.0.0.2 --state frozen --forward-to fd00:a:1:2::/64",
+            "port set v0 --net 7 --address 10.0.0.2 --source-check learn --source 10.0.0.9 --source 10.1.0.0/24",
+            "port set v0 --net 7 --address 10.0.0.2 --no-sources",
+            "port show -d",
             "port del v0 --netns pid:12",
             "port show",
             "port show v0 --netns /proc/12/ns/net",
             "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64",
+            "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --state moved --peer-net 9",
+            "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --soft-ttl 30s --hard-ttl 5m",
+            "mapping set 7 10.0.0.3 --state negative --hard-ttl 500ms",
+            "mapping set 7 10.0.0.3 --external 2001:db8::9 --hard-ttl 5m",
+            "mapping show --detail",
             "mapping del 7 10.0.0.3 --gen 9",
             "mapping show 7 10.0.0.3",
             "mapping show --all --json",
+            "mapping export 7",
+            "mapping import - --dry-run --json",
             "stats --all",
+            "stats show",
+            "stats show --all --json",
+            "stats show port v0 --netns blue --all",
+            "stats show net 7 -jp",
+            "stats show host fd00:a:1:2::/64",
+            "top --once --json",
+            "top --interval 0.5 --count 3 --sort drops --rows 5",
+            "completion zsh",
             "monitor -t --count 3 --json",
             "translate --pool6 64:ff9b::/96 --direction 4to6 -j",
             "translate packets.pcap --map 192.0.2.1=2001:db8::1 --map 10.0.0.0/8=fd00::/96 --tos 0xb9",
@@ -126,7 +157,15 @@ mod tests {
     #[test]
     fn a_wrong_command_line_is_refused_with_what_to_write_instead() {
         for (line, says) in [
-            ("host set", "<LOCATOR|--organisation <PREFIX>>"),
+            (
+                "host set",
+                "<LOCATOR|--organisation <PREFIX>|--mappings-max <N>>",
+            ),
+            ("host set --mappings-max 0", "1.."),
+            (
+                "host set fd00:a:1:1::/64 --organisation fd00:a::/32 --topology locale=1,rack=9",
+                "cannot be used with",
+            ),
             ("host set fd00:a:1:1::/48", "write fd00:a:1:1::/64"),
             ("host set fd00:a:1:1::5/64", "write fd00:a:1:1::/64"),
             ("host set fd00:a:1:1::", "write fd00:a:1:1::/64"),
@@ -145,12 +184,42 @@ mod tests {
                 "port set v0 --net 7 --address 10.0.0.2 --mac 01:00:5e:00:00:01",
                 "unicast",
             ),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --state inactive",
+                "active, standby or frozen",
+            ),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --source 10.1.0.1/24",
+                "write 10.1.0.0/24",
+            ),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --source 10.1.0.0/24 --no-sources",
+                "cannot be used with",
+            ),
             ("mapping set 7 10.0.0.3", "--locator"),
+            ("mapping set 7 10.0.0.3 --state moved", "--locator"),
+            (
+                "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --external 2001:db8::9",
+                "cannot be used with",
+            ),
+            (
+                "mapping set 7 10.0.0.3 --state local",
+                "remote, moved or negative",
+            ),
+            (
+                "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --hard-ttl soon",
+                "500ms, 30s",
+            ),
             (
                 "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --gen 0",
                 "1..=",
             ),
             ("stats --pretty", "--json"),
+            ("stats show net 0", "1 to 16777215"),
+            ("stats show host fd00:a:1:2::1/64", "write fd00:a:1:2::/64"),
+            ("top --interval 0", "between 0.1 and 86400"),
+            ("top --once --count 2", "cannot be used with"),
+            ("completion sh", "bash"),
             ("translate --map 192.0.2.1", "write V4=V6"),
             ("translate --mtu6 1279", "1280..=65535"),
             ("translate --lowest-ipv6-mtu 1279", "1280..=65535"),

@@ -6,8 +6,10 @@
 //! writes to standard output, `complain` alone to standard error.
 
 mod cli;
+mod duration;
 mod failure;
 mod host;
+mod manual;
 mod mapping;
 mod monitor;
 mod net;
@@ -16,6 +18,8 @@ mod output;
 mod port;
 mod prefix;
 mod stats;
+mod top;
+mod transfer;
 mod translate;
 
 use std::io::{self, BufWriter, Write};

@@ -16,6 +16,8 @@ pub struct Environment {
     pub kernel_version: String,
     /// What `scripts/env` prepared for that kernel.
     pub kernel_dir: PathBuf,
+    /// The modules of that kernel that a guest can load.
+    pub modules: PathBuf,
     /// The guest's root file system.
     pub rootfs: PathBuf,
     /// Where the programs for the guest were built.
@@ -53,6 +55,7 @@ impl Environment {
         Ok(Environment {
             kernel_version: value("kernel-version")?,
             kernel_dir: value("kernel-dir")?.into(),
+            modules: value("modules")?.into(),
             rootfs: value("rootfs")?.into(),
             binaries: checkout.join(binaries),
             checkout,

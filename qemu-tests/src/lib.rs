@@ -15,11 +15,13 @@
 //! on its console fails the case that was running.
 
 pub mod barrier;
+pub mod bench;
 pub mod case;
 pub mod cases;
 pub mod console;
 pub mod environment;
 pub mod frame;
+pub mod kernel_tools;
 pub mod machine;
 pub mod overlay;
 pub mod payload;

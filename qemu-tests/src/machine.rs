@@ -23,6 +23,16 @@ const BOOT: Duration = Duration::from_secs(180);
 /// How often a boot is tried again after the early Oops TCG causes.
 const ATTEMPTS: u32 = 4;
 
+/// What the clock of a guest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Time.
+    Time,
+    /// Executed instructions, one a nanosecond, on the one CPU there is then. While that idles it goes with time.
+    /// The same program takes the same time, whatever the machine below does (QEMU: `-icount`).
+    Instructions,
+}
+
 /// Something that happened in a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -53,10 +63,15 @@ pub struct Group {
 
 impl Group {
     /// Boots `guests` guests and waits until each takes programs.
-    pub fn boot(environment: &Environment, payload: &Payload, guests: usize) -> io::Result<Group> {
+    pub fn boot(
+        environment: &Environment,
+        payload: &Payload,
+        guests: usize,
+        clock: Clock,
+    ) -> io::Result<Group> {
         let mut attempt = 1;
         loop {
-            let mut group = Group::start(environment, payload, guests)?;
+            let mut group = Group::start(environment, payload, guests, clock)?;
             match group.wait_until_ready(environment) {
                 Ok(()) => return Ok(group),
                 Err(_) if attempt < ATTEMPTS && group.died_early() => {
@@ -68,7 +83,12 @@ impl Group {
         }
     }
 
-    fn start(environment: &Environment, payload: &Payload, guests: usize) -> io::Result<Group> {
+    fn start(
+        environment: &Environment,
+        payload: &Payload,
+        guests: usize,
+        clock: Clock,
+    ) -> io::Result<Group> {
         let directory = payload.archive.with_file_name("wire");
         fs::create_dir(&directory)?;
         let (sender, events) = mpsc::channel();
@@ -81,7 +101,7 @@ impl Group {
         for guest in 0..guests {
             let netdev = group._wire.netdev(guest);
             let socket = group.directory.join(format!("control-{guest}"));
-            let mut command = qemu(environment, payload, guests, "");
+            let mut command = qemu(environment, payload, guests, clock, "");
             command
                 .arg("-netdev")
                 .arg(netdev)
@@ -224,15 +244,28 @@ fn accept(listener: &UnixListener, child: &mut Child) -> io::Result<UnixStream> 
 
 /// What every guest has: kernel, memory, disks, no default devices. `append`
 /// goes to the kernel's command line.
-pub fn qemu(environment: &Environment, payload: &Payload, guests: usize, append: &str) -> Command {
+pub fn qemu(
+    environment: &Environment,
+    payload: &Payload,
+    guests: usize,
+    clock: Clock,
+    append: &str,
+) -> Command {
     let mut command = Command::new("qemu-system-x86_64");
+    command.args(match clock {
+        Clock::Time if environment.kvm => ["-accel", "kvm", "-cpu", "host"],
+        Clock::Time => ["-accel", "tcg,thread=multi", "-cpu", "max"],
+        Clock::Instructions => ["-accel", "tcg,thread=single", "-cpu", COUNTED_CPU],
+    });
+    let (cpus, options) = match clock {
+        Clock::Time => (if guests == 1 { "2" } else { "1" }, "mitigations=off"),
+        Clock::Instructions => {
+            command.args(["-icount", "shift=0", "-seed", "1"]);
+            command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
+            ("1", "nokaslr")
+        }
+    };
     command
-        .args(if environment.kvm {
-            ["-accel", "kvm", "-cpu", "host"]
-        } else {
-            ["-accel", "tcg,thread=multi", "-cpu", "max"]
-        })
-        .args(["-smp", if guests == 1 { "2" } else { "1" }])
         // What a kernel remembers to check itself takes as much again. And the
         // other machine describes its interrupts by a program, which takes such
         // a kernel longer than the 30 s that ACPI gives it.
@@ -241,6 +274,7 @@ pub fn qemu(environment: &Environment, payload: &Payload, guests: usize, append:
         } else {
             ["-machine", "pc", "-m", "1G"]
         })
+        .args(["-smp", cpus])
         .args([
             "-nodefaults",
             "-no-user-config",
@@ -253,7 +287,7 @@ pub fn qemu(environment: &Environment, payload: &Payload, guests: usize, append:
         .arg("-initrd")
         .arg(&payload.initramfs)
         .arg("-append")
-        .arg(format!("{COMMAND_LINE} {append}"))
+        .arg(format!("{COMMAND_LINE} {options} {append}"))
         .arg("-drive")
         .arg(format!(
             "if=none,id=root,format=raw,snapshot=on,file={}",
@@ -271,4 +305,7 @@ pub fn qemu(environment: &Environment, payload: &Payload, guests: usize, append:
 /// `loglevel` lets warnings and the markers of the protocol through to the
 /// console; `devkmsg` keeps the kernel from rationing those markers.
 const COMMAND_LINE: &str = "console=ttyS0 panic=-1 loglevel=6 printk.devkmsg=on \
-    mitigations=off random.trust_cpu=on";
+    random.trust_cpu=on";
+
+/// Copies are by words, since `rep movsb` would count once per byte, and nothing random comes from outside.
+const COUNTED_CPU: &str = "max,-erms,-rdrand,-rdseed";

@@ -16,6 +16,7 @@ use crate::environment::Environment;
 const PROGRAMS: &[(&str, &str)] = &[
     ("ovnet-guest", "ovnet/bin"),
     ("ovnet-cases", "ovnet/bin"),
+    ("ovnet-bench", "ovnet/bin"),
     ("ovctl", "usr/local/bin"),
 ];
 
@@ -66,10 +67,7 @@ fn stage_modules(environment: &Environment, stage: &Path) -> io::Result<()> {
     let version = &environment.kernel_version;
     let modules = stage.join("usr/lib/modules");
     fs::create_dir_all(&modules)?;
-    let stock = environment
-        .kernel_dir
-        .join("guest/lib/modules")
-        .join(version);
+    let stock = environment.modules.join("lib/modules").join(version);
     copy(&stock, &modules)?;
     let ovnet = environment
         .checkout
@@ -100,7 +98,15 @@ fn stage_checkout(environment: &Environment, stage: &Path) -> io::Result<()> {
     for directory in ["ovnet/bin", "usr/local/bin", "usr/lib/ynl/specs"] {
         fs::create_dir_all(stage.join(directory))?;
     }
-    for name in ["guest", "cases", "lib.sh", "overlay.sh", "demo.sh"] {
+    for name in [
+        "guest",
+        "cases",
+        "bench",
+        "lib.sh",
+        "overlay.sh",
+        "trace.sh",
+        "demo.sh",
+    ] {
         let path = tests.join(name);
         if path.exists() {
             copy(&path, &stage.join("ovnet"))?;

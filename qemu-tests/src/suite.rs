@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::case::{Case, Ending};
 use crate::console::News;
 use crate::environment::Environment;
-use crate::machine::{Event, Group};
+use crate::machine::{Clock, Event, Group};
 use crate::payload::Payload;
 use crate::protocol::Message;
 
@@ -131,7 +131,12 @@ impl<'a> Suite<'a> {
             // The old group ends first: its sockets have the same names.
             self.group = None;
             self.programs = 0;
-            self.group = Some(Group::boot(self.environment, self.payload, guests)?);
+            self.group = Some(Group::boot(
+                self.environment,
+                self.payload,
+                guests,
+                Clock::Time,
+            )?);
         }
         Ok(())
     }

@@ -104,9 +104,12 @@ impl Ipv4 {
     #[inline]
     pub fn parse(head: &[u8], available: u32) -> Result<Ipv4, DropReason> {
         let ip = Ipv4::quoted(head)?;
-        let intact = head
-            .get(..usize::from(ip.header_len))
-            .is_some_and(checksum::verify);
+        let intact = match head.first_chunk::<IPV4_LEN>() {
+            Some(fixed) if !ip.has_options() => checksum::verify_header(fixed),
+            _ => head
+                .get(..usize::from(ip.header_len))
+                .is_some_and(checksum::verify),
+        };
         if !intact || ip.total_len < u16::from(ip.header_len) || u32::from(ip.total_len) > available
         {
             return Err(DropReason::Malformed);
@@ -150,8 +153,8 @@ impl Ipv4 {
             fragment_offset: fragment & 0x1fff,
             ttl,
             protocol,
-            src: Ipv4Addr::new(sa, sb, sc, sd),
-            dst: Ipv4Addr::new(da, db, dc, dd),
+            src: Ipv4Addr::from_bits(u32::from_be_bytes([sa, sb, sc, sd])),
+            dst: Ipv4Addr::from_bits(u32::from_be_bytes([da, db, dc, dd])),
         })
     }
 

@@ -4,8 +4,6 @@
  */
 #include <linux/bottom_half.h>
 #include <linux/gfp.h>
-#include <linux/rcuref.h>
-#include <net/ip6_route.h>
 #include <net/net_namespace.h>
 
 #include "bindings_helper.h"
@@ -79,33 +77,6 @@ int ovnet_test_skb_byte(const struct sk_buff *skb, unsigned int at)
 	u8 byte;
 
 	return skb_copy_bits(skb, at, &byte, 1) ? -1 : byte;
-}
-
-/* ---- routes --------------------------------------------------------------- */
-
-struct dst_entry *ovnet_test_route(struct net *net)
-{
-	struct rt6_info *route = ip6_dst_alloc(net, net->loopback_dev, 0);
-
-	if (!route)
-		return NULL;
-	route->dst.obsolete = DST_OBSOLETE_NONE;
-	return &route->dst;
-}
-
-void ovnet_test_route_cache(struct dst_cache *cache, struct dst_entry *dst)
-{
-	dst_cache_set_ip6(cache, dst, &in6addr_loopback);
-}
-
-void ovnet_test_route_stale(struct dst_entry *dst)
-{
-	dst->obsolete = DST_OBSOLETE_KILL;
-}
-
-unsigned int ovnet_test_route_users(struct dst_entry *dst)
-{
-	return rcuref_read(&dst->__rcuref);
 }
 
 /* ---- netlink --------------------------------------------------------------- */

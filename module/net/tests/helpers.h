@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the unit tests of module/net need of the kernel that the module itself
- * does not: socket buffers and routes of a chosen shape.
+ * does not: socket buffers and messages of a chosen shape.
  */
 #ifndef OVNET_TEST_HELPERS_H
 #define OVNET_TEST_HELPERS_H
 
 #include <linux/skbuff.h>
-#include <net/dst_cache.h>
 #include <net/genetlink.h>
 
 struct net *ovnet_test_net(void);
@@ -22,12 +21,6 @@ void ovnet_test_skb_gso(struct sk_buff *skb, unsigned int size, unsigned int typ
 			unsigned int segs);
 void ovnet_test_skb_partial(struct sk_buff *skb, unsigned int start);
 int ovnet_test_skb_byte(const struct sk_buff *skb, unsigned int at);
-
-/* A route to nowhere with one reference; stale ones are to be looked up again. */
-struct dst_entry *ovnet_test_route(struct net *net);
-void ovnet_test_route_cache(struct dst_cache *cache, struct dst_entry *dst);
-void ovnet_test_route_stale(struct dst_entry *dst);
-unsigned int ovnet_test_route_users(struct dst_entry *dst);
 
 /* A message of a new buffer, and how long it is. */
 struct sk_buff *ovnet_test_message(unsigned int room, void **header);

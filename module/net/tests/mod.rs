@@ -14,11 +14,7 @@ mod route;
 mod skb;
 mod table;
 
-use super::{
-    bindings,
-    namespace::Net,
-    skb::{jiffies, HZ},
-};
+use super::{bindings, namespace::Net, time::Moment};
 use kernel::{
     prelude::*,
     processor::cpu_relax,
@@ -59,9 +55,9 @@ impl Drop for Counted {
 
 /// Whether the condition comes true within twenty seconds. Does not sleep, so that RCU readers may wait.
 fn soon(condition: impl Fn() -> bool) -> bool {
-    let start = jiffies();
+    let end = Moment::now().after(20_000);
     while !condition() {
-        if jiffies().wrapping_sub(start) > 20 * HZ {
+        if end.is_past(Moment::now()) {
             return false;
         }
         cpu_relax();

@@ -5,7 +5,10 @@
 use super::first_net;
 use crate::{
     host::Host,
-    net::namespace::{Namespaced, Net, Registry},
+    net::{
+        namespace::{Namespaced, Net, Registry},
+        work::Worker,
+    },
 };
 use kernel::{
     prelude::*,
@@ -42,6 +45,12 @@ impl Drop for Alive {
 struct Probe {
     net: Net,
     _alive: Alive,
+}
+
+impl Worker for Probe {
+    fn work(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Namespaced for Probe {

@@ -37,41 +37,25 @@ fn segmented(size: u32, kind: u32, segments: u32) -> Result<Skb> {
     Ok(skb)
 }
 
-/// Size and kind of segments.
-fn gso(skb: &Skb) -> (u32, u32) {
-    // SAFETY: The packet is valid.
-    let gso = unsafe { bindings::ovnet_skb_gso(skb.as_ptr()) };
-    (gso as u32, (gso >> 32) as u32)
-}
-
 #[kunit_tests(ovnet_skb)]
 mod suite {
     use super::*;
 
     #[test]
-    fn push_takes_the_room_there_is_and_no_more() -> Result {
-        let mut skb = packet(8, 20, 0)?;
-        assert!(skb.push(8));
-        assert_eq!(skb.len(), 28);
-        assert!(skb.pull(8));
-        assert!(counts_from(&skb, 0, 20));
-        assert!(skb.push(8));
-        // What the allocator gave beyond what was asked for is behind the packet.
-        assert!(!skb.push(1));
-        assert_eq!(skb.len(), 28);
-        Ok(())
-    }
-
-    #[test]
-    fn reserve_makes_room_and_keeps_the_bytes() -> Result {
-        let mut skb = packet(0, 20, 30)?;
-        assert!(!skb.push(40));
-        assert!(skb.reserve(40));
-        assert!(counts_from(&skb, 0, 50));
-        assert!(skb.push(40));
-        assert_eq!(skb.len(), 90);
-        assert!(skb.pull(40));
-        assert!(counts_from(&skb, 0, 50));
+    fn open_makes_room_in_front_of_the_same_bytes() -> Result {
+        for (headroom, linear, paged) in [(64, 50, 0), (0, 50, 0), (0, 10, 40)] {
+            let mut skb = packet(headroom, linear, paged)?;
+            let head = skb.open(20, 16, 30).ok_or(ENOMEM)?;
+            let right = head
+                .iter()
+                .enumerate()
+                .all(|(at, &byte)| at < 20 || byte as usize == at - 20);
+            assert!(right && head.len() == 50);
+            head.fill(0xff);
+            assert_eq!(skb.len(), 70);
+            assert!(skb.pull(50));
+            assert!(counts_from(&skb, 30, 20));
+        }
         Ok(())
     }
 
@@ -126,13 +110,11 @@ mod suite {
     }
 
     #[test]
-    fn pushing_into_reserved_room_changes_no_clone() -> Result {
-        let mut skb = packet(16, 50, 0)?;
-        assert!(skb.pull(20));
-        let mut other = clone(&skb)?;
-        assert!(skb.reserve(20) && skb.push(20));
-        skb.head_mut(20).ok_or(ENOMEM)?.fill(0xff);
-        assert!(other.push(20));
+    fn what_is_opened_is_shared_with_no_clone() -> Result {
+        let mut skb = packet(64, 50, 0)?;
+        let other = clone(&skb)?;
+        skb.open(20, 0, 30).ok_or(ENOMEM)?.fill(0xff);
+        assert!((0..50).all(|at| byte(&skb, at) == 0xff));
         assert!(counts_from(&other, 0, 50));
         Ok(())
     }
@@ -161,7 +143,7 @@ mod suite {
         assert!(skb.fits(100) && !skb.fits(99));
         assert!(skb.segment_as_ipv6().is_ok() && skb.segment_as_ipv4().is_ok());
         assert!(skb.segments_are_ipv4().is_ok());
-        assert_eq!(gso(&skb), (0, 0));
+        assert_eq!(skb.gso(), (0, 0));
         Ok(())
     }
 
@@ -173,11 +155,11 @@ mod suite {
         assert_eq!(skb.segments(), 3);
         assert!(skb.segments_are_ipv4().is_ok());
         assert!(skb.segment_as_ipv6().is_ok());
-        assert_eq!(gso(&skb), (40, OVNET_GSO_TCPV6));
+        assert_eq!(skb.gso(), (40, OVNET_GSO_TCPV6));
         assert!(skb.segments_are_ipv4().is_err());
         assert!(skb.segment_as_ipv6().is_err());
         assert!(skb.segment_as_ipv4().is_ok());
-        assert_eq!(gso(&skb), (40, OVNET_GSO_TCPV4));
+        assert_eq!(skb.gso(), (40, OVNET_GSO_TCPV4));
         Ok(())
     }
 
@@ -187,7 +169,7 @@ mod suite {
         assert!(skb.segment_as_ipv6().is_ok());
         assert!(skb.segment_as_ipv4().is_ok());
         assert!(skb.segments_are_ipv4().is_ok());
-        assert_eq!(gso(&skb), (40, bindings::OVNET_GSO_UDP_L4));
+        assert_eq!(skb.gso(), (40, bindings::OVNET_GSO_UDP_L4));
         Ok(())
     }
 
@@ -200,7 +182,7 @@ mod suite {
             assert!(skb.segment_as_ipv6().is_err());
             assert!(skb.segment_as_ipv4().is_err());
             assert!(skb.segments_are_ipv4().is_err());
-            assert_eq!(gso(&skb), (40, kind));
+            assert_eq!(skb.gso(), (40, kind));
         }
         Ok(())
     }
@@ -213,8 +195,8 @@ mod suite {
         unsafe { bindings::ovnet_test_skb_partial(skb.as_ptr(), 20) };
         assert!(matches!(skb.l4_checksum(20), L4Checksum::Partial));
         assert!(matches!(skb.l4_checksum(40), L4Checksum::Complete));
-        assert!(skb.push(16));
-        assert!(matches!(skb.l4_checksum(36), L4Checksum::Partial));
+        assert!(skb.pull(10));
+        assert!(matches!(skb.l4_checksum(10), L4Checksum::Partial));
         Ok(())
     }
 }

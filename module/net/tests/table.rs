@@ -40,7 +40,7 @@ fn walked(table: &Numbers) -> Result<(KVec<bool>, bool)> {
     table.for_each(|key, value| match met.get_mut(key as usize) {
         Some(met) if value.number == key => *met = true,
         _ => strange = true,
-    })?;
+    });
     Ok((met, strange))
 }
 

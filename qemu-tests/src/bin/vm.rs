@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
+use ovnet_qemu_tests::bench::{self, Kind};
 use ovnet_qemu_tests::case::Case;
 use ovnet_qemu_tests::console::News;
 use ovnet_qemu_tests::environment::Environment;
-use ovnet_qemu_tests::machine::{self, Event, Group};
+use ovnet_qemu_tests::machine::{self, Clock, Event, Group};
 use ovnet_qemu_tests::payload::Payload;
 use ovnet_qemu_tests::protocol::Message;
 use ovnet_qemu_tests::report;
@@ -58,6 +59,20 @@ enum What {
     },
     /// Run qemu-tests/demo.sh in a guest
     Demo,
+    /// Count the instructions that packets take in ovnet and in other networks
+    Bench {
+        /// Kinds of networks of qemu-tests/bench/kinds [default: all]
+        kinds: Vec<String>,
+        /// Say where the instructions of udp64, rr or bulk-whole go, by stage and function
+        #[arg(long)]
+        profile: Option<String>,
+    },
+    /// Count what mappings cost, and what must not grow with them
+    Scale {
+        /// How many mappings
+        #[arg(long, default_value_t = 1_000_000)]
+        mappings: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -110,6 +125,17 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
             let demo = environment.checkout.join("qemu-tests/demo.sh");
             let payload = Payload::build(&environment, &scratch.path, Some(&demo))?;
             exec(&environment, &payload, Duration::from_secs(900))
+        }
+        What::Bench { kinds, profile } => {
+            let kinds = Kind::find(&environment, kinds)?;
+            let payload = Payload::build(&environment, &scratch.path, None)?;
+            bench::run(&environment, &payload, &kinds, profile.as_deref())?;
+            Ok(0)
+        }
+        What::Scale { mappings } => {
+            let payload = Payload::build(&environment, &scratch.path, None)?;
+            bench::scale(&environment, &payload, *mappings)?;
+            Ok(0)
         }
     }
 }
@@ -176,7 +202,7 @@ fn exec(
     payload: &Payload,
     timeout: Duration,
 ) -> Result<u8, Box<dyn Error>> {
-    let mut group = Group::boot(environment, payload, 1)?;
+    let mut group = Group::boot(environment, payload, 1, Clock::Time)?;
     let deadline = Instant::now() + timeout;
     // Without a "#!" line bash itself takes the file for a script.
     let program = ["bash", "-c", "chmod +x /ovnet/run && /ovnet/run"];
@@ -235,11 +261,17 @@ fn shell(environment: &Environment, payload: &Payload) -> Result<u8, Box<dyn Err
         "kernel {}; exit or Ctrl-A X ends",
         environment.kernel_version
     );
-    let status = machine::qemu(environment, payload, 1, &format!("ovnet.shell={size}"))
-        .args(["-netdev", "hubport,id=wire,hubid=0"])
-        .args(["-device", "virtio-net-pci,netdev=wire,romfile="])
-        .args(["-serial", "mon:stdio"])
-        .status()?;
+    let status = machine::qemu(
+        environment,
+        payload,
+        1,
+        Clock::Time,
+        &format!("ovnet.shell={size}"),
+    )
+    .args(["-netdev", "hubport,id=wire,hubid=0"])
+    .args(["-device", "virtio-net-pci,netdev=wire,romfile="])
+    .args(["-serial", "mon:stdio"])
+    .status()?;
     Ok(u8::from(!status.success()))
 }
 

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Routes of the substrate, cached per CPU and remote host, and what is sent
+ * along them.  Softirqs are off and the caller is an RCU reader.
+ *
+ * A route that is handed out is not counted: the cache counts it, and a route
+ * is freed a grace period after nobody does.
+ */
+#include "bindings_helper.h"
+
+#include <net/ip6_fib.h>
+#include <net/l3mdev.h>
+#include <net/ndisc.h>
+
+struct ovnet_route {
+	struct dst_entry *dst;
+	u32 cookie;
+};
+
+struct ovnet_route __percpu *ovnet_routes_alloc(void)
+{
+	return alloc_percpu(struct ovnet_route);
+}
+
+void ovnet_routes_free(struct ovnet_route __percpu *routes)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		dst_release(per_cpu_ptr(routes, cpu)->dst);
+	free_percpu(routes);
+}
+
+/* The MTU is that of ip6_mtu(), for a device that has IPv6. */
+static bool ovnet_route_take(struct dst_entry *dst, struct ovnet_way *way)
+{
+	const struct inet6_dev *idev = ip6_dst_idev(dst);
+	u32 mtu = dst_metric_raw(dst, RTAX_MTU);
+
+	if (unlikely(dst->lwtstate || !idev))
+		mtu = dst_mtu(dst);
+	else if (!mtu)
+		mtu = READ_ONCE(idev->cnf.mtu6);
+	way->dst = dst;
+	way->mtu = min_t(u32, mtu, IP6_MAX_MTU);
+	way->headroom = LL_RESERVED_SPACE(dst->dev) + dst->header_len;
+	return true;
+}
+
+bool ovnet_route_cached(struct ovnet_route __percpu *routes, struct ovnet_way *way)
+{
+	struct ovnet_route *route = this_cpu_ptr(routes);
+	struct dst_entry *dst = route->dst;
+
+	return likely(dst && (!READ_ONCE(dst->obsolete) ||
+			      dst->ops->check(dst, route->cookie))) &&
+	       ovnet_route_take(dst, way);
+}
+
+bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
+		      const struct in6_addr *src, const struct in6_addr *dst,
+		      struct ovnet_way *way)
+{
+	struct ovnet_route *route = this_cpu_ptr(routes);
+	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
+	struct dst_entry *found;
+
+	dst_release(route->dst);
+	route->dst = NULL;
+	found = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
+	if (found->error || found->dev->flags & IFF_LOOPBACK) {
+		dst_release(found);
+		return false;
+	}
+	route->dst = found;
+	route->cookie = rt6_get_cookie(dst_rt6_info(found));
+	return ovnet_route_take(found, way);
+}
+
+static bool ovnet_local_out_is_hooked(struct net *net)
+{
+	/* The key only spares looking; a kernel without jump labels has none. */
+#ifdef CONFIG_JUMP_LABEL
+	if (!static_key_false(&nf_hooks_needed[NFPROTO_IPV6][NF_INET_LOCAL_OUT]))
+		return false;
+#endif
+	return rcu_access_pointer(net->nf.hooks_ipv6[NF_INET_LOCAL_OUT]);
+}
+
+/*
+ * What ip6_local_out() does, without what cannot be: the packet has no socket
+ * of this namespace, its size was checked against the route's MTU, and its
+ * destination is no multicast.  Whatever is not the ordinary case is left to
+ * the kernel: hooks on local output, VRFs, lightweight tunnels, neighbours
+ * yet to be found.
+ *
+ * The flag says that the packet has been through the hooks on its way out:
+ * ip6_output() then goes on behind them, also when a hook queues the packet.
+ */
+void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+		    bool xnet)
+{
+	struct net_device *dev = dst->dev;
+	struct inet6_dev *idev = ip6_dst_idev(dst);
+	struct neighbour *neigh;
+
+	skb_scrub_packet(skb, xnet);
+	skb_dst_set_noref(skb, dst);
+	skb->dev = dev;
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+	if (unlikely(dst->output != ip6_output || dst->lwtstate || !idev ||
+		     READ_ONCE(idev->cnf.disable_ipv6) || netif_is_l3_slave(dev) ||
+		     ovnet_local_out_is_hooked(net))) {
+		ip6_local_out(net, NULL, skb);
+		return;
+	}
+
+	IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
+	IP6CB(skb)->flags = IP6SKB_REROUTED;
+	if (nf_hook(NFPROTO_IPV6, NF_INET_POST_ROUTING, net, NULL, skb, dev, dev,
+		    ip6_output) != 1)
+		return;
+
+	neigh = __ipv6_neigh_lookup_noref(dev, rt6_nexthop(dst_rt6_info(dst),
+							   &ipv6_hdr(skb)->daddr));
+	if (unlikely(!neigh || !(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) ||
+		     !READ_ONCE(neigh->hh.hh_len) || skb_dst(skb) != dst ||
+		     skb_headroom(skb) < LL_RESERVED_SPACE(dev))) {
+		ip6_output(net, NULL, skb);
+		return;
+	}
+	IP6_UPD_PO_STATS(net, idev, IPSTATS_MIB_OUT, skb->len);
+	sock_confirm_neigh(skb, neigh);
+	neigh_hh_output(&neigh->hh, skb);
+}
