@@ -17,6 +17,7 @@
 #include <linux/netlink.h>
 #include <linux/notifier.h>
 #include <linux/percpu.h>
+#include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
@@ -76,6 +77,7 @@ u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
+void ovnet_skb_prohibited(struct sk_buff *skb);
 int ovnet_skb_encapsulate(struct sk_buff *skb);
 int ovnet_skb_decapsulate(struct sk_buff *skb);
 int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
@@ -83,6 +85,7 @@ int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
 			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
 			void *context);
+u64 ovnet_random(void);
 unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb);
 bool ovnet_skb_is_partial(const struct sk_buff *skb);
 int ovnet_skb_checksum_help(struct sk_buff *skb);

@@ -14,7 +14,7 @@ use crate::{
     },
     port::Port,
     stats::Count,
-    tx,
+    tx::{self, Sender},
 };
 use core::net::Ipv4Addr;
 use kernel::{prelude::*, sync::Arc};
@@ -60,6 +60,15 @@ impl External {
             mac,
             routes: RouteCache::new()?,
         })
+    }
+
+    /// As who it sends to nodes.
+    fn sender(&self) -> Sender {
+        Sender {
+            mac: self.mac,
+            vni: self.vni,
+            here: false,
+        }
     }
 }
 
@@ -373,7 +382,7 @@ fn inward(
                 return Err(DropReason::NoMemory);
             }
             packet.is_ipv4(out.transport.wrapping_sub(out.start) as u8);
-            tx::frame_for(external.mac, port, packet, rcu)?;
+            tx::frame_for(host, &external.sender(), port, packet, rcu)?;
             Ok(Outcome::Same((), out.len.into()))
         }
         Verdict::Fragments(pieces) => {
@@ -427,7 +436,7 @@ fn bring(
 ) -> Result<(), DropReason> {
     let len = packet.len();
     packet.is_ipv4(header_len as u8);
-    tx::frame_for(external.mac, port, &mut packet, rcu)?;
+    tx::frame_for(host, &external.sender(), port, &mut packet, rcu)?;
     packet.flow.form = OVNET_FORM_STANDARD;
     host.count_rx(&packet, port, port.driver(), None, len.into(), rcu);
     packet.receive(port);

@@ -85,6 +85,11 @@ void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu)
 	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
 }
 
+void ovnet_skb_prohibited(struct sk_buff *skb)
+{
+	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
+}
+
 int ovnet_skb_encapsulate(struct sk_buff *skb)
 {
 	skb_set_inner_ipproto(skb, IPPROTO_IPIP);
@@ -197,6 +202,11 @@ struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom
 	piece->mark = skb->mark;
 	piece->priority = skb->priority;
 	return piece;
+}
+
+u64 ovnet_random(void)
+{
+	return get_random_u64();
 }
 
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)

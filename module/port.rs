@@ -39,6 +39,8 @@ pub(crate) struct Attachment {
     pub(crate) learns: bool,
     /// What it may send from beside its own address.
     pub(crate) sources: KVec<Source>,
+    /// Its slot in the network; 0: none (AD3).
+    pub(crate) slot: u8,
     /// Whether the node is here, as netlink numbers the states.
     pub(crate) state: Atomic<u32>,
     /// When the node last sent from its own address; a word of a moment.

@@ -13,7 +13,7 @@
 
 use crate::{
     external::{self, External},
-    hold::{Away, Way, MOVE_ROOM},
+    hold::{Away, Place, Way, MOVE_ROOM},
     host::{Host, Mapping, Network, Remote},
     misses::Asker,
     net::{
@@ -23,6 +23,7 @@ use crate::{
         route::Route,
         skb::{Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL},
     },
+    policy::{self, Direction, Passage},
     port::{Attachment, Port},
     stats::Count,
 };
@@ -233,6 +234,8 @@ fn arp<'a>(
     }
     match host.mapping(vni, asked, rcu) {
         Some(mapping) if mapping.place.is_known() => {
+            let out = passage_out(own, &mapping.place, rcu);
+            policy::admits_arp(host, &out, sender.address, asked, rcu)?;
             Ok(Verdict::Answer(arp::reply(&request, mapping.mac)))
         }
         unknown => nowhere(vni, asked, unknown, turn),
@@ -335,9 +338,15 @@ fn ipv4<'a>(
         return Err(DropReason::NoMemory);
     }
     frame.is_ipv4(ip.header_len);
+    policy::admits(host, &passage_out(own, &mapping.place, rcu), frame, rcu)?;
     match way {
         Way::Port(to) => {
-            frame_for(own.mac, to, frame, rcu)?;
+            let sender = Sender {
+                mac: own.mac,
+                vni,
+                here: true,
+            };
+            frame_for(host, &sender, to, frame, rcu)?;
             frame.flow.form = OVNET_FORM_LOCAL;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
@@ -368,10 +377,37 @@ pub(crate) fn ipv4_head(packet: &mut Skb) -> Result<&[u8], DropReason> {
     packet.head(len.max(IPV4_LEN)).ok_or(DropReason::Malformed)
 }
 
-/// Puts the Ethernet header on a packet for a port of this host: to the node's own MAC, from the sender's
-/// virtual one (RX4). Also the last step of what the substrate brings.
+/// What is asked of a policy about a packet that a node sends to that place.
+fn passage_out<'a>(own: &'a Attachment, to: &Place, rcu: Rcu<'_>) -> Passage<'a> {
+    let network = &own.network;
+    let peer = match (to.away(), to.port()) {
+        (Some(away), _) => Vni::new(away.peer()),
+        (None, Some(port)) => port.driver().attachment(rcu).map(|node| node.network.vni),
+        (None, None) => None,
+    };
+    Passage {
+        network,
+        direction: Direction::Out,
+        peer: peer.unwrap_or(network.vni),
+        own: true,
+    }
+}
+
+/// Who a packet for a port of this host is from.
+pub(crate) struct Sender {
+    /// The MAC that the node sees.
+    pub(crate) mac: Mac,
+    /// The network.
+    pub(crate) vni: Vni,
+    /// Whether it is a node of this host.
+    pub(crate) here: bool,
+}
+
+/// Puts the Ethernet header on a packet for a port of this host, if the node's network admits it: to the
+/// node's own MAC, from the sender's virtual one (RX3, RX4). Also the last step of what the substrate brings.
 pub(crate) fn frame_for(
-    from: Mac,
+    host: &Host,
+    from: &Sender,
     to: &DeviceRef<Port>,
     packet: &mut Skb,
     rcu: Rcu<'_>,
@@ -380,6 +416,13 @@ pub(crate) fn frame_for(
         .driver()
         .attachment(rcu)
         .ok_or(DropReason::PortUnconfigured)?;
+    let into = Passage {
+        network: &node.network,
+        direction: Direction::In,
+        peer: from.vni,
+        own: from.here,
+    };
+    policy::admits(host, &into, packet, rcu)?;
     if !to.is_up() {
         return Err(DropReason::PortDown);
     }
@@ -388,7 +431,7 @@ pub(crate) fn frame_for(
     }
     let ethernet = Ethernet {
         dst: node.identity.mac,
-        src: from,
+        src: from.mac,
         ethertype: ETHERTYPE_IPV4,
     };
     packet

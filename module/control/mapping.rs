@@ -244,11 +244,16 @@ pub(crate) fn remove_mapping(host: &Host, key: u64) -> bool {
 }
 
 /// A mapping's place behind a remote host. Under the control lock.
-pub(super) fn away(host: &Host, to: Locator, vni: Vni, peer: Vni) -> Result<Away, Refusal> {
+pub(super) fn away(
+    host: &Host,
+    to: Locator,
+    vni: Vni,
+    (peer, slot): (Vni, u8),
+) -> Result<Away, Refusal> {
     let own = own_locator(host)?;
     Ok(Away {
         remote: remote(host, to)?,
-        path: Path::new(SubstratePrefix::new(own, vni), SubstratePrefix::new(to, peer)),
+        path: Path::new(SubstratePrefix::new(own, vni), SubstratePrefix::in_slot(to, peer, slot)),
     })
 }
 
@@ -316,6 +321,7 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         .u32(OVNET_A_MAPPING_PEER_VNI)
         .and_then(Vni::new)
         .unwrap_or(vni);
+    let slot = attrs.u8(OVNET_A_MAPPING_SLOT).unwrap_or(0);
     // Only a mapping to this host itself concerns a device.
     let rtnl = (host.locator() == Some(to)).then(Rtnl::lock);
     let _control = host.control().lock();
@@ -333,7 +339,7 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));
     let (same, forwards) = known.map_or((false, false), |mapping| {
-        is_there(mapping, mac, port.as_ref(), to, peer)
+        is_there(mapping, mac, port.as_ref(), to, (peer, slot))
     });
     let standby = known.and_then(|mapping| match &mapping.place {
         Place::Held(hold) => match &hold.stage {
@@ -373,11 +379,11 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         (Some(port), _) => Place::Local(port),
         // The node will come to that port still.
         (None, Some((port, queue))) => {
-            let stage = Stage::Standby(port, Some(away(host, to, vni, peer)?));
+            let stage = Stage::Standby(port, Some(away(host, to, vni, (peer, slot))?));
             Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?)
         }
-        (None, None) if moved => Place::Moved(away(host, to, vni, peer)?),
-        (None, None) => Place::Remote(away(host, to, vni, peer)?),
+        (None, None) if moved => Place::Moved(away(host, to, vni, (peer, slot))?),
+        (None, None) => Place::Remote(away(host, to, vni, (peer, slot))?),
     };
     let result = install(
         host,
@@ -462,14 +468,14 @@ fn is_there(
     mac: Mac,
     port: Option<&DeviceRef<Port>>,
     to: Locator,
-    peer: Vni,
+    (peer, slot): (Vni, u8),
 ) -> (bool, bool) {
     let (there, forwards) = match (mapping.place.settled(), port) {
         (Place::Local(known), Some(port)) => (known.is(port), false),
-        (Place::Remote(away), None) => (away.leads_to(to, peer), false),
-        (Place::Moved(away), None) => (away.leads_to(to, peer), true),
+        (Place::Remote(away), None) => (away.leads_to(to, peer, slot), false),
+        (Place::Moved(away), None) => (away.leads_to(to, peer, slot), true),
         (Place::Held(hold), None) => match &hold.stage {
-            Stage::Standby(_, Some(away)) => (away.leads_to(to, peer), false),
+            Stage::Standby(_, Some(away)) => (away.leads_to(to, peer, slot), false),
             _ => (false, false),
         },
         _ => (false, false),
@@ -632,6 +638,9 @@ fn put_mapping(
     }
     if let Some(external) = place.external() {
         message.put(OVNET_A_MAPPING_EXTERNAL, &external.there)?;
+    }
+    if let Some(slot) = place.away().map(Away::slot).filter(|&slot| slot != 0) {
+        message.put_u8(OVNET_A_MAPPING_SLOT, slot)?;
     }
     let left = mapping.expiry.left();
     for (attr, ms) in [

@@ -279,6 +279,12 @@ impl Skb {
         self.gso().0 != 0
     }
 
+    /// The payload of each segment it stands for but the last; 0 if it is one packet.
+    #[inline]
+    pub(crate) fn segment_size(&self) -> u16 {
+        self.gso().0 as u16
+    }
+
     /// Size and kind of the segments it stands for; size 0 if it is one packet.
     #[inline]
     pub(super) fn gso(&self) -> (u16, u32) {
@@ -538,6 +544,13 @@ impl Skb {
         unsafe { bindings::ovnet_skb_too_big(self.as_ptr(), mtu) };
     }
 
+    /// Answers the IPv4 packet with ICMP "communication administratively prohibited" (RFC 1812 §5.2.7.1),
+    /// rate limited by the kernel.
+    pub(crate) fn answer_prohibited(&mut self) {
+        // SAFETY: By the invariant; the network header was set by `is_ipv4`.
+        unsafe { bindings::ovnet_skb_prohibited(self.as_ptr()) };
+    }
+
     /// Sends the IPv6 packet onto the substrate of `net`.
     pub(crate) fn send(self, net: Net, route: Route<'_>, from: &Device) {
         let crossing = !from.is_in(net);
@@ -658,4 +671,10 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
             i32::try_from(segments).unwrap_or(1),
         )
     }
+}
+
+/// Bits that nobody can foresee.
+pub(crate) fn random() -> u64 {
+    // SAFETY: A plain call.
+    unsafe { bindings::ovnet_random() }
 }

@@ -14,6 +14,7 @@ mod exact_bytes;
 mod move_lossless;
 mod moving_drops;
 mod round_trip;
+mod rule_criteria;
 mod source_check;
 mod substrate_errors;
 mod table_update;
@@ -53,6 +54,7 @@ pub const ALL: &[Case] = &[
     move_lossless::CASE,
     moving_drops::CASE,
     round_trip::CASE,
+    rule_criteria::CASE,
     source_check::CASE,
     substrate_errors::CASE,
     table_update::CASE,
