@@ -14,8 +14,8 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel fuzz demo bench bench-scale vm generate \
-	man completions install clean distclean-cache help
+.PHONY: all env module user check check-user check-kernel check-debug check-planted fuzz \
+	demo bench bench-scale vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -37,6 +37,12 @@ check-user: ## the checks and tests of the userspace crates
 
 check-kernel: ## the checks of the module and its tests in guests; FILTER=X picks cases
 	@scripts/check module kernel
+
+check-debug: ## the same on a kernel that checks itself, built once (half an hour)
+	@scripts/check debug
+
+check-planted: ## bugs put in on purpose, each of which that kernel must report
+	@scripts/check planted
 
 # RUNS alone means that many inputs, however long they take.
 fuzz: ## fuzz the engine for SECONDS (60), or RUNS inputs, per entry point; finds are saved to its corpus

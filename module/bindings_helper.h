@@ -197,6 +197,10 @@ void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
 bool ovnet_ratelimit(struct ratelimit_state *rs);
 u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
 
+#if IS_BUILTIN(CONFIG_KUNIT)
+#include "net/tests/helpers.h"
+#endif
+
 /* Errors that the kernel crate of older kernels does not name. */
 static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
 static const int RUST_CONST_HELPER_OVNET_EOPNOTSUPP = EOPNOTSUPP;

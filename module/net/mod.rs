@@ -22,6 +22,8 @@ pub(crate) mod rcu;
 pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod table;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
 pub(crate) mod time;
 pub(crate) mod trace;
 pub(crate) mod work;

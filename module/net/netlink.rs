@@ -322,7 +322,7 @@ pub(crate) struct Message<'a> {
 }
 
 impl Message<'_> {
-    fn begin(skb: *mut bindings::sk_buff, header: *mut c_void) -> Option<Self> {
+    pub(super) fn begin(skb: *mut bindings::sk_buff, header: *mut c_void) -> Option<Self> {
         (!header.is_null()).then_some(Message {
             skb,
             header,
@@ -330,7 +330,7 @@ impl Message<'_> {
         })
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         // SAFETY: The header is that of the message begun in this buffer.
         unsafe { bindings::ovnet_genlmsg_end(self.skb, self.header) };
         core::mem::forget(self);

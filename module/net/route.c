@@ -79,8 +79,12 @@ bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 
 static bool ovnet_local_out_is_hooked(struct net *net)
 {
-	return static_key_false(&nf_hooks_needed[NFPROTO_IPV6][NF_INET_LOCAL_OUT]) &&
-	       rcu_access_pointer(net->nf.hooks_ipv6[NF_INET_LOCAL_OUT]);
+	/* The key only spares looking; a kernel without jump labels has none. */
+#ifdef CONFIG_JUMP_LABEL
+	if (!static_key_false(&nf_hooks_needed[NFPROTO_IPV6][NF_INET_LOCAL_OUT]))
+		return false;
+#endif
+	return rcu_access_pointer(net->nf.hooks_ipv6[NF_INET_LOCAL_OUT]);
 }
 
 /*

@@ -287,7 +287,7 @@ impl Skb {
 
     /// Size and kind of the segments it stands for; size 0 if it is one packet.
     #[inline]
-    fn gso(&self) -> (u16, u32) {
+    pub(super) fn gso(&self) -> (u16, u32) {
         let shared = self.shared();
         // SAFETY: By the invariant.
         unsafe { ((*shared).gso_size, (*shared).gso_type) }

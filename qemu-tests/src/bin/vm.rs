@@ -20,7 +20,8 @@ use ovnet_qemu_tests::machine::{self, Clock, Event, Group};
 use ovnet_qemu_tests::payload::Payload;
 use ovnet_qemu_tests::protocol::Message;
 use ovnet_qemu_tests::report;
-use ovnet_qemu_tests::suite::Suite;
+use ovnet_qemu_tests::selection;
+use ovnet_qemu_tests::suite::{Outcome, Suite};
 
 #[derive(Parser)]
 #[command(about = "Boots the kernel the module is built for and runs things in it")]
@@ -91,15 +92,24 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
     match &arguments.what {
         What::Run { filter, list } => {
             let mut cases = Case::all(&environment.checkout.join("qemu-tests/cases"))?;
-            cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
-            for case in &mut cases {
-                case.timeout *= environment.patience();
+            if environment.is_debug() && filter.is_none() {
+                selection::leave_out(&mut cases);
             }
+            cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
             if *list {
                 for case in &cases {
                     println!("{}: {}", case.name, case.title);
                 }
                 return Ok(0);
+            }
+            if cases.is_empty() {
+                return Err("no case matches the filter; --list shows all".into());
+            }
+            if environment.is_debug() {
+                cases = with_leaks(cases);
+            }
+            for case in &mut cases {
+                case.timeout *= environment.patience();
             }
             run_cases(&environment, &cases, &scratch)
         }
@@ -130,14 +140,20 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
     }
 }
 
+/// Cases, by number of guests, with a look for lost memory before those guests
+/// are turned off.
+fn with_leaks(cases: Vec<Case>) -> Vec<Case> {
+    cases
+        .chunk_by(|a, b| a.guests == b.guests)
+        .flat_map(|same| same.iter().cloned().chain([Case::leaks(same[0].guests)]))
+        .collect()
+}
+
 fn run_cases(
     environment: &Environment,
     cases: &[Case],
     scratch: &Scratch,
 ) -> Result<u8, Box<dyn Error>> {
-    if cases.is_empty() {
-        return Err("no case matches the filter; --list shows all".into());
-    }
     let accelerator = if environment.kvm { "KVM" } else { "TCG" };
     println!("kernel {}, {accelerator}", environment.kernel_version);
     let payload = Payload::build(environment, &scratch.path, None)?;
@@ -153,10 +169,17 @@ fn run_cases(
             case.title
         );
         io::stdout().flush()?;
-        let outcome = suite.run(case);
-        match &outcome.failure {
-            None => println!("ok {:.1}s", outcome.elapsed.as_secs_f64()),
-            Some(failure) => {
+        let outcome = match case.unfit(environment.is_debug()) {
+            Some(reason) => Outcome::skipped(case, reason),
+            None if case.judges_others && !suite.has_guests(case.guests) => {
+                Outcome::skipped(case, "the guests it would look at are gone")
+            }
+            None => suite.run(case),
+        };
+        match (&outcome.failure, &outcome.skipped) {
+            (None, None) => println!("ok {:.1}s", outcome.elapsed.as_secs_f64()),
+            (None, Some(reason)) => println!("skipped: {reason}"),
+            (Some(failure), _) => {
                 println!("FAILED {:.1}s", outcome.elapsed.as_secs_f64());
                 for line in failure.lines() {
                     println!("    {line}");
