@@ -38,8 +38,10 @@ check-user: ## the checks and tests of the userspace crates
 check-kernel: ## the checks of the module and its tests in guests; FILTER=X picks cases
 	@scripts/check module kernel
 
-fuzz: ## fuzz the engine for SECONDS (60); what it finds is saved to its corpus
-	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --seconds $(or $(SECONDS),60) --save
+# RUNS alone means that many inputs, however long they take.
+fuzz: ## fuzz the engine for SECONDS (60), or RUNS inputs, per entry point; finds are saved to its corpus
+	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --save \
+		$(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS)$(if $(RUNS),,60),--seconds $(or $(SECONDS),60))
 
 demo: module user ## the demonstration, in a guest
 	@$(VM) demo
@@ -66,4 +68,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"

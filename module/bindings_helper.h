@@ -11,12 +11,18 @@
 #include <linux/ethtool.h>
 #include <linux/icmp.h>
 #include <linux/if_arp.h>
+#include <linux/jiffies.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter_ipv6.h>
+#include <linux/netlink.h>
+#include <linux/notifier.h>
 #include <linux/percpu.h>
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <net/gso.h>
 #include <net/icmp.h>
@@ -59,11 +65,35 @@ struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
 int ovnet_skb_encapsulate(struct sk_buff *skb);
 int ovnet_skb_decapsulate(struct sk_buff *skb);
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context);
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
 			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
 			void *context);
-u32 ovnet_jiffies(void);
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb);
+bool ovnet_skb_is_partial(const struct sk_buff *skb);
+int ovnet_skb_checksum_help(struct sk_buff *skb);
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len);
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len);
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs);
+
+/* Packets that wait, locks, work. */
+void ovnet_queue_init(struct sk_buff_head *queue);
+void ovnet_queue_lock(struct sk_buff_head *queue);
+void ovnet_queue_unlock(struct sk_buff_head *queue);
+void ovnet_queue_push(struct sk_buff_head *queue, struct sk_buff *skb);
+struct sk_buff *ovnet_queue_pop(struct sk_buff_head *queue);
+struct sk_buff *ovnet_queue_peek(const struct sk_buff_head *queue);
+struct net_device *ovnet_skb_dev(const struct sk_buff *skb);
+void ovnet_skb_forget_device(struct sk_buff *skb, struct net *net);
+void ovnet_lock_init(spinlock_t *lock);
+void ovnet_lock_bh(spinlock_t *lock);
+void ovnet_unlock_bh(spinlock_t *lock);
+void ovnet_softirq_off(void);
+void ovnet_softirq_on(void);
+void ovnet_work_init(struct delayed_work *work, work_func_t function);
+void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now);
 
 /* The substrate. */
 struct ovnet_route __percpu *ovnet_routes_alloc(void);
@@ -78,6 +108,7 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 /* Devices and namespaces. */
 void *ovnet_netdev_priv(struct net_device *dev);
 struct net *ovnet_dev_net(const struct net_device *dev);
+const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 		     void (*destroy)(struct net_device *dev));
 void ovnet_dev_hold(struct net_device *dev);
@@ -102,6 +133,12 @@ void ovnet_list_del(struct list_head *link);
 struct net *ovnet_info_net(const struct genl_info *info);
 struct net *ovnet_dump_net(const struct netlink_callback *cb);
 struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr);
+u32 ovnet_info_port(const struct genl_info *info);
+struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
+				    struct nlattr *last);
+int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
+			   const struct nla_policy *policy,
+			   struct netlink_ext_ack *extack);
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr);
 const void *ovnet_nla_data(const struct nlattr *nla);
 int ovnet_nla_len(const struct nlattr *nla);
@@ -127,6 +164,9 @@ int ovnet_table_insert(struct rhashtable *table, struct ovnet_node *node);
 int ovnet_table_replace(struct rhashtable *table, struct ovnet_node *old,
 			struct ovnet_node *new);
 int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node);
+struct ovnet_node *ovnet_table_bucket(struct rhashtable *table, unsigned int bucket,
+				      unsigned int *size);
+struct ovnet_node *ovnet_table_next(const struct ovnet_node *node);
 unsigned int ovnet_table_len(const struct rhashtable *table);
 
 /* Per-CPU counters and rate limits. */
@@ -148,11 +188,14 @@ static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV4 = SKB_GSO_TCPV4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV6 = SKB_GSO_TCPV6;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCP_FIXEDID = SKB_GSO_TCP_FIXEDID;
+static const u32 RUST_CONST_HELPER_OVNET_GSO_FRAGLIST = SKB_GSO_FRAGLIST;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_IFF_UP = IFF_UP;
 static const u32 RUST_CONST_HELPER_OVNET_HZ = HZ;
+static const int RUST_CONST_HELPER_OVNET_NETLINK_GENERIC = NETLINK_GENERIC;
+static const unsigned long RUST_CONST_HELPER_OVNET_NETLINK_URELEASE = NETLINK_URELEASE;
 static const u32 RUST_CONST_HELPER_OVNET_DROPPED = SKB_DROP_REASON_NOT_SPECIFIED;
 
 #endif

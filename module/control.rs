@@ -16,7 +16,7 @@ use crate::{
     net::{
         device::Device,
         namespace::Net,
-        netlink::{Message, Refusal, Request},
+        netlink::{Attrs, Message, Refusal},
         rcu::Rcu,
     },
 };
@@ -29,7 +29,7 @@ use ovnet_engine::{addr::LocatorError, Locator, Mac, Vni};
 
 type Answer = Result<(), Refusal>;
 
-fn vni(request: &Request<'_>, attr: u32) -> Result<Vni, Refusal> {
+fn vni(request: &Attrs<'_>, attr: u32) -> Result<Vni, Refusal> {
     request
         .u32(attr)
         .and_then(Vni::new)
@@ -37,7 +37,7 @@ fn vni(request: &Request<'_>, attr: u32) -> Result<Vni, Refusal> {
 }
 
 /// A node's address: one that a single machine can have.
-fn node_address(request: &Request<'_>, attr: u32) -> Result<Ipv4Addr, Refusal> {
+fn node_address(request: &Attrs<'_>, attr: u32) -> Result<Ipv4Addr, Refusal> {
     let address = request
         .ipv4(attr)
         .ok_or_else(|| request.missing(attr, c"the node's address is missing"))?;
@@ -49,7 +49,7 @@ fn node_address(request: &Request<'_>, attr: u32) -> Result<Ipv4Addr, Refusal> {
     Ok(address)
 }
 
-fn locator(request: &Request<'_>, attr: u32) -> Result<Locator, Refusal> {
+fn locator(request: &Attrs<'_>, attr: u32) -> Result<Locator, Refusal> {
     let prefix = request
         .ipv6(attr)
         .ok_or_else(|| request.missing(attr, c"the locator is missing: a /64 prefix"))?;
@@ -63,7 +63,7 @@ fn locator(request: &Request<'_>, attr: u32) -> Result<Locator, Refusal> {
 }
 
 /// A MAC that one machine can have, or the one derived from its address.
-fn node_mac(request: &Request<'_>, attr: u32, address: Ipv4Addr) -> Result<Mac, Refusal> {
+fn node_mac(request: &Attrs<'_>, attr: u32, address: Ipv4Addr) -> Result<Mac, Refusal> {
     match request.mac(attr) {
         None => Ok(Mac::of(address)),
         Some(mac) if mac.is_unicast() => Ok(mac),
@@ -72,7 +72,7 @@ fn node_mac(request: &Request<'_>, attr: u32, address: Ipv4Addr) -> Result<Mac, 
 }
 
 /// Generation 0 is how a request leaves the choice to the host.
-fn generation(request: &Request<'_>, attr: u32) -> Option<u64> {
+fn generation(request: &Attrs<'_>, attr: u32) -> Option<u64> {
     request.u64(attr).filter(|&gen| gen != 0)
 }
 

@@ -14,6 +14,10 @@ use ovnet_engine::{Locator, Mac, Vni};
 /// Events of one kind per second.
 const BURST: i32 = 100;
 
+/// Misses per second while somebody resolves them: of each address it is one, and who may ask for how many
+/// is limited already.
+const QUESTIONS: i32 = 10_000;
+
 /// ICMP errors per second, as many as the kernel's own `icmp_msgs_per_sec` would send.
 const ICMP_BURST: i32 = 1000;
 
@@ -22,6 +26,16 @@ const ICMP_BURST: i32 = 1000;
 pub(crate) struct Limits {
     #[pin]
     miss: RateLimit,
+    #[pin]
+    question: RateLimit,
+    #[pin]
+    new_address: RateLimit,
+    #[pin]
+    claim: RateLimit,
+    #[pin]
+    stale: RateLimit,
+    #[pin]
+    expiry: RateLimit,
     #[pin]
     spoof: RateLimit,
     #[pin]
@@ -36,6 +50,11 @@ impl Limits {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             miss <- RateLimit::new(BURST),
+            question <- RateLimit::new(QUESTIONS),
+            new_address <- RateLimit::new(BURST),
+            claim <- RateLimit::new(BURST),
+            stale <- RateLimit::new(BURST),
+            expiry <- RateLimit::new(QUESTIONS),
             spoof <- RateLimit::new(BURST),
             forged <- RateLimit::new(BURST),
             icmp <- RateLimit::new(ICMP_BURST),
@@ -44,15 +63,99 @@ impl Limits {
 }
 
 impl Host {
-    /// A node asked for, or sent to, an address that has no mapping.
-    pub(crate) fn report_miss(&self, vni: Vni, address: Ipv4Addr, device: Option<&Device>) {
+    /// An address that has no mapping is needed: by a node that asked for it or sent to it, or because
+    /// packets come from it, claimed to be from there.
+    pub(crate) fn report_miss(
+        &self,
+        vni: Vni,
+        address: Ipv4Addr,
+        claimed: Option<Locator>,
+        device: Option<&Device>,
+    ) {
+        let limit = if self.has_resolver() {
+            &self.limits().question
+        } else {
+            &self.limits().miss
+        };
+        self.report(limit, OVNET_EVENT_KIND_MISS, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            if let Some(claimed) = claimed {
+                message.put_locator(OVNET_A_EVENT_LOCATOR, claimed)?;
+            }
+            device.map_or(Ok(()), |device| put_device(message, device))
+        });
+    }
+
+    /// A node uses an address that its port has not been given (CH2).
+    pub(crate) fn report_new_address(
+        &self,
+        vni: Vni,
+        address: Ipv4Addr,
+        mac: Mac,
+        device: &Device,
+    ) {
+        self.report_use(
+            &self.limits().new_address,
+            OVNET_EVENT_KIND_NEW_ADDRESS,
+            (vni, address, mac),
+            device,
+        );
+    }
+
+    /// A node uses an address that is another node's (CH4).
+    pub(crate) fn report_claim(&self, vni: Vni, address: Ipv4Addr, mac: Mac, device: &Device) {
+        self.report_use(
+            &self.limits().claim,
+            OVNET_EVENT_KIND_CLAIM,
+            (vni, address, mac),
+            device,
+        );
+    }
+
+    fn report_use(
+        &self,
+        limit: &RateLimit,
+        kind: ovnet_event_kind,
+        (vni, address, mac): (Vni, Ipv4Addr, Mac),
+        device: &Device,
+    ) {
+        self.report(limit, kind, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_mac(OVNET_A_EVENT_MAC, mac)?;
+            put_device(message, device)
+        });
+    }
+
+    /// A host sends here what is forwarded: its mapping is out of date (MV4).
+    pub(crate) fn report_stale(&self, vni: Vni, address: Ipv4Addr, host: Locator) {
         self.report(
-            &self.limits().miss,
-            ovnet_event_kind_OVNET_EVENT_KIND_MISS,
+            &self.limits().stale,
+            OVNET_EVENT_KIND_STALE,
             |message| {
                 message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
                 message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                device.map_or(Ok(()), |device| put_device(message, device))
+                message.put_locator(OVNET_A_EVENT_LOCATOR, host)
+            },
+        );
+    }
+
+    /// A mapping in use wants a refresh, or is gone.
+    pub(crate) fn report_end(&self, vni: Vni, address: Ipv4Addr, mapping: &Mapping, gone: bool) {
+        self.report(
+            &self.limits().expiry,
+            OVNET_EVENT_KIND_EXPIRY,
+            |message| {
+                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+                message.put_u64(OVNET_A_EVENT_GEN, mapping.gen)?;
+                let state = if gone {
+                    OVNET_MAPPING_STATE_DELETED
+                } else {
+                    mapping.state()
+                };
+                message.put_u32(OVNET_A_EVENT_STATE, state)
             },
         );
     }
@@ -67,7 +170,7 @@ impl Host {
     ) {
         self.report(
             &self.limits().spoof,
-            ovnet_event_kind_OVNET_EVENT_KIND_SPOOF,
+            OVNET_EVENT_KIND_SPOOF,
             |message| {
                 message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
                 if let Some(address) = address {
@@ -83,7 +186,7 @@ impl Host {
     pub(crate) fn report_forged(&self, vni: Vni, address: Ipv4Addr, claimed: Locator) {
         self.report(
             &self.limits().forged,
-            ovnet_event_kind_OVNET_EVENT_KIND_FORGED,
+            OVNET_EVENT_KIND_FORGED,
             |message| {
                 message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
                 message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
@@ -94,7 +197,7 @@ impl Host {
 
     /// A mapping is now this.
     pub(crate) fn report_mapping(&self, vni: Vni, address: Ipv4Addr, mapping: &Mapping) {
-        send(self, ovnet_event_kind_OVNET_EVENT_KIND_MAPPING, |message| {
+        send(self, OVNET_EVENT_KIND_MAPPING, |message| {
             message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
             message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
             message.put_mac(OVNET_A_EVENT_MAC, mapping.mac)?;
@@ -109,7 +212,7 @@ impl Host {
 
     /// A port was configured as this node, or is no more (None).
     pub(crate) fn report_port(&self, device: &Device, node: Option<(Vni, Ipv4Addr)>) {
-        send(self, ovnet_event_kind_OVNET_EVENT_KIND_PORT, |message| {
+        send(self, OVNET_EVENT_KIND_PORT, |message| {
             if let Some((vni, address)) = node {
                 message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
                 message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;

@@ -84,6 +84,22 @@ int ovnet_skb_decapsulate(struct sk_buff *skb)
 	return iptunnel_pull_offloads(skb);
 }
 
+int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
+		    void *context)
+{
+	const netdev_features_t features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_CSUM;
+	struct sk_buff *pieces = __skb_gso_segment(skb, features, false), *next;
+
+	if (IS_ERR_OR_NULL(pieces))
+		return pieces ? PTR_ERR(pieces) : -EINVAL;
+	consume_skb(skb);
+	skb_list_walk_safe(pieces, skb, next) {
+		skb_mark_not_on_list(skb);
+		piece(context, skb);
+	}
+	return 0;
+}
+
 /*
  * The kernel's fragmentation takes its size and its output from a route: this
  * one lives on the stack for the length of a call.
@@ -131,9 +147,44 @@ void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device 
 	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
 }
 
-u32 ovnet_jiffies(void)
+unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb)
 {
-	return jiffies;
+	return skb_network_header_len(skb) + skb_shinfo(skb)->gso_size +
+	       (skb_is_gso_tcp(skb) ? tcp_hdrlen(skb) : sizeof(struct udphdr));
+}
+
+bool ovnet_skb_is_partial(const struct sk_buff *skb)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL;
+}
+
+int ovnet_skb_checksum_help(struct sk_buff *skb)
+{
+	return skb_checksum_help(skb);
+}
+
+u16 ovnet_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len)
+{
+	return (__force u16)~csum_fold(skb_checksum(skb, offset, len, 0));
+}
+
+struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom,
+				unsigned int header_len, int from, unsigned int len)
+{
+	struct sk_buff *piece = alloc_skb(headroom + header_len + len, GFP_ATOMIC);
+
+	if (!piece)
+		return NULL;
+	skb_reserve(piece, headroom);
+	skb_put_zero(piece, header_len);
+	if (skb_copy_bits(skb, from, skb_put(piece, len), len)) {
+		kfree_skb(piece);
+		return NULL;
+	}
+	piece->dev = skb->dev;
+	piece->mark = skb->mark;
+	piece->priority = skb->priority;
+	return piece;
 }
 
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
@@ -142,6 +193,85 @@ u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int seg
 
 	__ip_select_ident(net, &ip, segs);
 	return ntohs(ip.id);
+}
+
+/* ---- packets that wait, locks, work ---------------------------------------- */
+
+void ovnet_queue_init(struct sk_buff_head *queue)
+{
+	skb_queue_head_init(queue);
+}
+
+void ovnet_queue_lock(struct sk_buff_head *queue)
+{
+	spin_lock_bh(&queue->lock);
+}
+
+void ovnet_queue_unlock(struct sk_buff_head *queue)
+{
+	spin_unlock_bh(&queue->lock);
+}
+
+void ovnet_queue_push(struct sk_buff_head *queue, struct sk_buff *skb)
+{
+	__skb_queue_tail(queue, skb);
+}
+
+struct sk_buff *ovnet_queue_pop(struct sk_buff_head *queue)
+{
+	return __skb_dequeue(queue);
+}
+
+struct sk_buff *ovnet_queue_peek(const struct sk_buff_head *queue)
+{
+	return skb_peek(queue);
+}
+
+struct net_device *ovnet_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev;
+}
+
+/* The loopback device lives as long as its namespace. */
+void ovnet_skb_forget_device(struct sk_buff *skb, struct net *net)
+{
+	skb_dst_drop(skb);
+	skb->dev = net->loopback_dev;
+}
+
+void ovnet_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void ovnet_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void ovnet_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+void ovnet_softirq_off(void)
+{
+	local_bh_disable();
+}
+
+void ovnet_softirq_on(void)
+{
+	local_bh_enable();
+}
+
+void ovnet_work_init(struct delayed_work *work, work_func_t function)
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
+{
+	queue_delayed_work(system_unbound_wq, work, jiffies_from_now);
 }
 
 /* ---- devices and namespaces ---------------------------------------------- */
@@ -154,6 +284,11 @@ void *ovnet_netdev_priv(struct net_device *dev)
 struct net *ovnet_dev_net(const struct net_device *dev)
 {
 	return dev_net(dev);
+}
+
+const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev)
+{
+	return dev->netdev_ops;
 }
 
 /*
@@ -308,6 +443,31 @@ struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr)
 	return info->attrs[attr];
 }
 
+u32 ovnet_info_port(const struct genl_info *info)
+{
+	return info->snd_portid;
+}
+
+struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
+				    struct nlattr *last)
+{
+	struct nlattr *nla = last ? (void *)last + NLA_ALIGN(last->nla_len) :
+		genlmsg_data(info->genlhdr);
+	int left = (void *)info->nlhdr + nlmsg_msg_size(nlmsg_len(info->nlhdr)) - (void *)nla;
+
+	nla_for_each_attr(nla, nla, left, left)
+		if (nla_type(nla) == attr)
+			return nla;
+	return NULL;
+}
+
+int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
+			   const struct nla_policy *policy,
+			   struct netlink_ext_ack *extack)
+{
+	return nla_parse_nested(table, max, nla, policy, extack);
+}
+
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)
 {
 	return genl_dumpit_info(cb)->info.attrs[attr];
@@ -454,6 +614,26 @@ int ovnet_table_replace(struct rhashtable *table, struct ovnet_node *old,
 int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node)
 {
 	return rhashtable_remove_fast(table, &node->head, ovnet_table_params);
+}
+
+static struct ovnet_node *ovnet_table_node(struct rhash_head *head)
+{
+	return rht_is_a_nulls(head) ? NULL : container_of(head, struct ovnet_node, head);
+}
+
+struct ovnet_node *ovnet_table_bucket(struct rhashtable *table, unsigned int bucket,
+				      unsigned int *size)
+{
+	const struct bucket_table *buckets = rht_dereference_rcu(table->tbl, table);
+
+	*size = buckets->size;
+	return bucket < buckets->size ?
+		ovnet_table_node(rht_ptr_rcu(rht_bucket(buckets, bucket))) : NULL;
+}
+
+struct ovnet_node *ovnet_table_next(const struct ovnet_node *node)
+{
+	return ovnet_table_node(rcu_dereference_raw(node->head.next));
 }
 
 unsigned int ovnet_table_len(const struct rhashtable *table)

@@ -7,16 +7,20 @@
 
 use crate::{
     events::Limits,
+    expiry::{self, Expiry},
+    external::External,
+    hold::{Hold, Place, Stage},
+    misses::{self, Misses},
     net::{
-        bindings::ovnet_fidelity_OVNET_FIDELITY_EXACT as OVNET_FIDELITY_EXACT,
-        device::DeviceRef,
+        bindings::*,
         namespace::{Namespaced, Net, Registry},
         rcu::Rcu,
         route::{Route, RouteCache},
-        skb::{jiffies, Skb, HZ},
+        skb::Skb,
         table::Table,
+        time::Moment,
+        work::Worker,
     },
-    port::Port,
     stats::Stats,
 };
 use core::net::Ipv4Addr;
@@ -33,7 +37,7 @@ use ovnet_engine::{
     DropReason, Locator, Mac, SubstratePrefix, Vni,
 };
 
-/// The most mappings a host keeps, tombstones included.
+/// The most mappings a host keeps unless told otherwise, tombstones included.
 pub(crate) const MAPPINGS_MAX: u32 = 4 << 20;
 /// The most networks a host takes part in.
 pub(crate) const NETWORKS_MAX: u32 = 1 << 16;
@@ -51,8 +55,8 @@ pub(crate) struct Remote {
     path_mtu: Atomic<u64>,
 }
 
-/// For how long a path's MTU is believed, in seconds (RFC 8201 §5.3, as `ip6_rt_mtu_expires`).
-const PATH_MTU_LIFE: u32 = 600;
+/// For how long a path's MTU is believed, in milliseconds (RFC 8201 §5.3, as `ip6_rt_mtu_expires`).
+const PATH_MTU_LIFE: u32 = 600_000;
 
 impl Remote {
     /// A remote host that nothing points to yet.
@@ -81,8 +85,8 @@ impl Remote {
         if known == 0 {
             return None;
         }
-        let expired = jiffies().wrapping_sub((known >> 32) as u32) < 1 << 31;
-        if expired {
+        let until = Moment::of_word((known >> 32) as u32);
+        if until.is_none_or(|until| until.is_past(Moment::now())) {
             self.path_mtu.store(0, Relaxed);
             return None;
         }
@@ -95,7 +99,7 @@ impl Remote {
         if self.path_mtu().is_some_and(|known| known <= mtu) {
             return;
         }
-        let until = jiffies().wrapping_add(PATH_MTU_LIFE.wrapping_mul(HZ));
+        let until = Moment::now().after(PATH_MTU_LIFE).word();
         self.path_mtu
             .store(u64::from(until) << 32 | u64::from(mtu), Relaxed);
     }
@@ -126,16 +130,6 @@ impl Network {
     }
 }
 
-/// Where the node of a mapping is.
-pub(crate) enum Place {
-    /// At a port of this host.
-    Local(DeviceRef<Port>),
-    /// Behind a remote host; the path is the one from this host.
-    Remote(Arc<Remote>, Path),
-    /// Nowhere that is known: a tombstone.
-    Deleted,
-}
-
 /// Where a node is, and since which generation.
 pub(crate) struct Mapping {
     /// Strictly increasing per (VNI, address): what is older than what is known is refused.
@@ -144,6 +138,29 @@ pub(crate) struct Mapping {
     pub(crate) mac: Mac,
     /// Where.
     pub(crate) place: Place,
+    /// For how long.
+    pub(crate) expiry: Expiry,
+    /// Where it was before.
+    pub(crate) former: Option<Former>,
+}
+
+/// The remote host that a node has left. What it sent from there may be under way still.
+pub(crate) struct Former {
+    /// The host.
+    pub(crate) remote: Arc<Remote>,
+    /// Until when packets from there are believed.
+    until: Moment,
+}
+
+/// For how long packets may be under way after their node has moved, in milliseconds.
+const UNDER_WAY: u32 = 1000;
+
+impl Former {
+    /// A host that is left now.
+    pub(crate) fn new(remote: Arc<Remote>) -> Self {
+        let until = Moment::now().after(UNDER_WAY);
+        Former { remote, until }
+    }
 }
 
 /// The state of a namespace.
@@ -160,6 +177,20 @@ pub(crate) struct Host {
     networks: Table<Arc<Network>>,
     #[pin]
     remotes: Table<Arc<Remote>>,
+    /// Places on their way to be others, by [`key`].
+    #[pin]
+    holds: Table<Arc<Hold>>,
+    /// Machines that know nothing of the overlay, by [`crate::external::key`].
+    #[pin]
+    externals: Table<Arc<External>>,
+    #[pin]
+    misses: Misses,
+    sweep: expiry::Sweep,
+    /// The most mappings.
+    mappings_max: Atomic<u32>,
+    /// Who finds mappings, as netlink numbers it, and the port of its socket.
+    resolver: Atomic<u32>,
+    resolver_port: Atomic<u32>,
     stats: Stats,
     #[pin]
     limits: Limits,
@@ -183,6 +214,13 @@ impl Namespaced for Host {
             mappings <- Table::new(),
             networks <- Table::new(),
             remotes <- Table::new(),
+            holds <- Table::new(),
+            externals <- Table::new(),
+            misses <- Misses::new(),
+            sweep: expiry::Sweep::new(),
+            mappings_max: Atomic::new(MAPPINGS_MAX),
+            resolver: Atomic::new(OVNET_RESOLVER_STATE_NONE),
+            resolver_port: Atomic::new(0),
             stats: Stats::new()?,
             limits <- Limits::new(),
             control <- new_mutex!(()),
@@ -192,6 +230,17 @@ impl Namespaced for Host {
     /// Mappings that were replaced may still hold routes of the namespace.
     fn leaves_callbacks(&self) -> bool {
         self.had_mappings.load(Relaxed) != 0
+    }
+}
+
+impl Worker for Host {
+    fn work(&self) -> Option<u32> {
+        let misses = self.sweep_misses().then_some(misses::PERIOD);
+        let mappings = self.sweep_mappings().then_some(expiry::PERIOD);
+        match (misses, mappings) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 }
 
@@ -249,6 +298,62 @@ impl Host {
         &self.remotes
     }
 
+    /// Places on their way to be others, by [`key`].
+    pub(crate) fn holds(&self) -> &Table<Arc<Hold>> {
+        &self.holds
+    }
+
+    /// Machines that know nothing of the overlay, by [`crate::external::key`].
+    pub(crate) fn externals(&self) -> &Table<Arc<External>> {
+        &self.externals
+    }
+
+    /// Addresses that are asked for.
+    pub(crate) fn misses(&self) -> &Misses {
+        &self.misses
+    }
+
+    /// What looks after TTLs.
+    pub(crate) fn sweep(&self) -> &expiry::Sweep {
+        &self.sweep
+    }
+
+    /// The most mappings it keeps.
+    pub(crate) fn mappings_max(&self) -> u32 {
+        self.mappings_max.load(Relaxed)
+    }
+
+    /// Changes that.
+    pub(crate) fn set_mappings_max(&self, max: u32) {
+        self.mappings_max.store(max, Relaxed);
+    }
+
+    /// Who finds mappings, as netlink numbers it.
+    #[inline]
+    pub(crate) fn resolver(&self) -> u32 {
+        self.resolver.load(Relaxed)
+    }
+
+    /// Whether packets may wait for a mapping.
+    #[inline]
+    pub(crate) fn has_resolver(&self) -> bool {
+        self.resolver() != OVNET_RESOLVER_STATE_NONE
+    }
+
+    /// Changes that; the socket with this port is the resolver's.
+    pub(crate) fn set_resolver(&self, state: u32, port: u32) {
+        self.resolver_port.store(port, Relaxed);
+        self.resolver.store(state, Relaxed);
+    }
+
+    /// A netlink socket was closed: it may have been the resolver's.
+    pub(crate) fn socket_closed(&self, port: u32) {
+        let none = OVNET_RESOLVER_STATE_NONE;
+        if self.resolver() != none && self.resolver_port.load(Relaxed) == port {
+            self.set_resolver(OVNET_RESOLVER_STATE_LOST, 0);
+        }
+    }
+
     /// The counters.
     #[inline]
     pub(crate) fn stats(&self) -> &Stats {
@@ -281,34 +386,59 @@ impl Host {
         self.stats.add_drop(reason);
         drop(packet);
     }
-
-    /// A mapping's path from this host to a remote one.
-    pub(crate) fn path(&self, to: Locator, vni: Vni) -> Option<Path> {
-        let own = self.locator()?;
-        Some(Path::new(
-            SubstratePrefix::new(own, vni),
-            SubstratePrefix::new(to, vni),
-        ))
-    }
 }
 
 impl Mapping {
+    /// A mapping that nothing has used yet.
+    pub(crate) fn new(gen: u64, mac: Mac, place: Place, expiry: Expiry) -> Self {
+        Mapping {
+            gen,
+            mac,
+            place,
+            expiry,
+            former: None,
+        }
+    }
+
+    /// The path of packets from `from` if the node is there, or was just now (RX2).
+    #[inline]
+    pub(crate) fn path_from(&self, from: SubstratePrefix) -> Option<Path> {
+        let away = self.place.sends_from()?;
+        if away.path.to() == from {
+            return Some(away.path);
+        }
+        let former = self.former.as_ref()?;
+        let there = away.path.to().behind(former.remote.locator);
+        (there == from && !former.until.is_past(Moment::now()))
+            .then(|| Path::new(away.path.from(), there))
+    }
+
     /// Its state, as netlink numbers it.
     pub(crate) fn state(&self) -> u32 {
-        use crate::net::bindings::*;
-        match self.place {
-            Place::Local(_) => ovnet_mapping_state_OVNET_MAPPING_STATE_LOCAL,
-            Place::Remote(..) => ovnet_mapping_state_OVNET_MAPPING_STATE_REMOTE,
-            Place::Deleted => ovnet_mapping_state_OVNET_MAPPING_STATE_DELETED,
+        match self.place.settled() {
+            Place::Local(_) => OVNET_MAPPING_STATE_LOCAL,
+            Place::Remote(_) => OVNET_MAPPING_STATE_REMOTE,
+            Place::Moved(_) => OVNET_MAPPING_STATE_MOVED,
+            Place::External(_) => OVNET_MAPPING_STATE_EXTERNAL,
+            Place::Deleted => OVNET_MAPPING_STATE_DELETED,
+            Place::Held(hold) => match hold.stage {
+                Stage::Standby(_, Some(_)) => OVNET_MAPPING_STATE_REMOTE,
+                Stage::Standby(_, None) => OVNET_MAPPING_STATE_PENDING,
+                _ => OVNET_MAPPING_STATE_LOCAL,
+            },
         }
     }
 
     /// The locator where the node is; `host` is whose mapping it is.
     pub(crate) fn locator(&self, host: &Host) -> Option<Locator> {
-        match &self.place {
+        match self.place.settled() {
             Place::Local(_) => host.locator(),
-            Place::Remote(remote, _) => Some(remote.locator),
-            Place::Deleted => None,
+            Place::Remote(away) | Place::Moved(away) => Some(away.remote.locator),
+            Place::External(_) | Place::Deleted => None,
+            Place::Held(hold) => match &hold.stage {
+                Stage::Standby(_, away) => away.as_ref().map(|away| away.remote.locator),
+                _ => host.locator(),
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 //! network would (RX5, TX10), and the path's MTU is kept. Softirq context, an RCU reader.
 
 use crate::{
-    host::{Host, Place},
+    host::Host,
     net::{
         device::DeviceRef,
         rcu::Rcu,
@@ -57,17 +57,19 @@ fn report<'a>(
     let report = substrate::report(message, None, id, error)?;
 
     // Anybody can write an error: it must be about what a node of this host may have sent.
-    fast::check_arrival(&report.src, &report.dst)?;
+    fast::check_form(&report.src, &report.dst)?;
     let vni = report.src.network().ok_or(DropReason::SubstrateIcmp)?;
     let node = host.mapping(vni, report.src.node, rcu);
     let peer = host.mapping(vni, report.dst.node, rcu);
     let (Some(node), Some(peer)) = (node, peer) else {
         return Err(DropReason::SubstrateIcmp);
     };
-    let (Place::Local(port), Place::Remote(remote, _)) = (&node.place, &peer.place) else {
+    let (Some(port), Some(away)) = (node.place.port(), peer.place.away()) else {
         return Err(DropReason::SubstrateIcmp);
     };
-    if host.locator() != Some(report.src.locator) || remote.locator != report.dst.locator {
+    if host.locator() != Some(report.src.locator)
+        || away.path.to().address(report.dst.node) != report.dst.encode()
+    {
         return Err(DropReason::SubstrateIcmp);
     }
     // Last, so that a flood of what is refused above leaves room for what counts.
@@ -75,7 +77,7 @@ fn report<'a>(
         return Err(DropReason::SubstrateIcmp);
     }
     if let Some(mtu) = report.mtu {
-        remote.learn_mtu(mtu);
+        away.remote.learn_mtu(mtu);
     }
     let own = port
         .driver()

@@ -15,9 +15,17 @@ mod control;
 #[deny(unsafe_code)]
 mod events;
 #[deny(unsafe_code)]
+mod expiry;
+#[deny(unsafe_code)]
+mod external;
+#[deny(unsafe_code)]
+mod hold;
+#[deny(unsafe_code)]
 mod host;
 #[deny(unsafe_code)]
 mod icmp;
+#[deny(unsafe_code)]
+mod misses;
 mod net;
 #[deny(unsafe_code)]
 mod port;

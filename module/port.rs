@@ -5,15 +5,28 @@
 use crate::{
     control,
     host::{Host, Network},
+    misses::Budget,
     net::{
+        bindings::{
+            OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN,
+        },
         device::{Device, Driver, Rtnl},
+        queue::Turn,
         rcu::{Rcu, RcuCell},
         skb::Skb,
+        time::Moment,
     },
     tx,
 };
-use kernel::{prelude::*, sync::Arc};
-use ovnet_engine::{Identity, Mac};
+use core::net::Ipv4Addr;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu, Arc,
+    },
+};
+use ovnet_engine::{Identity, Mac, Vni};
 
 /// What a configured port is attached as.
 pub(crate) struct Attachment {
@@ -23,12 +36,86 @@ pub(crate) struct Attachment {
     pub(crate) identity: Identity,
     /// The MAC that other nodes see (TX2).
     pub(crate) mac: Mac,
+    /// Whether an address that it may not send from is news rather than a spoof (CH2).
+    pub(crate) learns: bool,
+    /// What it may send from beside its own address.
+    pub(crate) sources: KVec<Source>,
+    /// Whether the node is here, as netlink numbers the states.
+    pub(crate) state: Atomic<u32>,
+    /// When the node last sent from its own address; a word of a moment.
+    pub(crate) used: Atomic<u32>,
+}
+
+/// An address or prefix that a node may send from beside its own address.
+pub(crate) struct Source {
+    /// The prefix.
+    pub(crate) prefix: Ipv4Addr,
+    /// Its length.
+    pub(crate) len: u8,
+    /// When the node last sent from it; a word of a moment.
+    pub(crate) used: Atomic<u32>,
+}
+
+impl Source {
+    /// A source that was last used then.
+    pub(crate) fn new(prefix: Ipv4Addr, len: u8, used: u32) -> Self {
+        Source {
+            prefix,
+            len,
+            used: Atomic::new(used),
+        }
+    }
+
+    #[inline]
+    fn contains(&self, address: Ipv4Addr) -> bool {
+        let differ = self.prefix.to_bits() ^ address.to_bits();
+        // A shift by 32 takes nothing away where all must go.
+        differ
+            .checked_shr(32_u32.wrapping_sub(self.len.into()))
+            .unwrap_or(0)
+            == 0
+    }
+}
+
+impl Attachment {
+    /// Whether the node is here, if only to leave.
+    #[inline]
+    pub(crate) fn may_send(&self) -> bool {
+        matches!(
+            self.state.load(Relaxed),
+            OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
+        )
+    }
+
+    /// Whether the address is one of the node's own.
+    pub(crate) fn owns(&self, address: Ipv4Addr) -> bool {
+        let mut others = self.sources.iter().filter(|source| source.len == 32);
+        address == self.identity.address || others.any(|source| source.prefix == address)
+    }
+
+    /// The address, if the node may send from it.
+    #[inline]
+    pub(crate) fn claim(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        let used = if address == self.identity.address {
+            &self.used
+        } else {
+            let source = self.sources.iter().find(|source| source.contains(address))?;
+            &source.used
+        };
+        let now = Moment::now();
+        if now.is_a_second_after(used.load(Relaxed)) {
+            used.store(now.word(), Relaxed);
+        }
+        Some(address)
+    }
 }
 
 /// The driver of kind `ovnet`.
 pub(crate) struct Port {
     /// Written under the host's control lock.
     attachment: RcuCell<Attachment>,
+    /// Addresses that it may ask for at a time.
+    budget: Arc<Budget>,
 }
 
 impl Port {
@@ -42,6 +129,33 @@ impl Port {
     pub(crate) fn set_attachment(&self, attachment: Option<Attachment>) -> Result {
         self.attachment.set(attachment)
     }
+
+    /// Addresses that it may ask for at a time.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Whether it is the port of that node.
+    pub(crate) fn is_node(&self, vni: Vni, address: Ipv4Addr) -> bool {
+        let reader = rcu::read_lock();
+        self.attachment(Rcu::from(&reader))
+            .is_some_and(|own| own.network.vni == vni && own.identity.address == address)
+    }
+
+    /// Whether its node has that address, among others perhaps.
+    pub(crate) fn has_address(&self, vni: Vni, address: Ipv4Addr) -> bool {
+        let reader = rcu::read_lock();
+        self.attachment(Rcu::from(&reader))
+            .is_some_and(|own| own.network.vni == vni && own.owns(address))
+    }
+
+    /// Says whether the port's node is here.
+    pub(crate) fn set_state(&self, state: u32) {
+        let reader = rcu::read_lock();
+        if let Some(attachment) = self.attachment(Rcu::from(&reader)) {
+            attachment.state.store(state, Relaxed);
+        }
+    }
 }
 
 impl Driver for Port {
@@ -49,15 +163,16 @@ impl Driver for Port {
 
     type Substrate = Host;
 
-    fn new() -> Self {
-        Port {
+    fn new() -> Result<Self> {
+        Ok(Port {
             attachment: RcuCell::empty(),
-        }
+            budget: Arc::new(Budget::of_port(), GFP_KERNEL)?,
+        })
     }
 
     #[inline]
-    fn transmit(&self, device: &Device, host: &Host, frame: Skb, rcu: Rcu<'_>) {
-        tx::transmit(self, device, host, frame, rcu);
+    fn transmit(&self, device: &Device, host: &Host, frame: Skb, turn: Turn, rcu: Rcu<'_>) {
+        tx::transmit(self, device, host, frame, turn, rcu);
     }
 
     fn detach(&self, device: &Device, host: &Host, _: &Rtnl) {

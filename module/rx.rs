@@ -6,21 +6,28 @@
 //! ```text
 //! packet to the host's locator -> destination: a port here? -> source: where it claims to be?
 //!                              -> translate or unwrap -> deliver
+//!                              -> it has moved on: forward to where it is
+//!                              -> on its way, or its source unknown: wait
 //!        an ICMPv6 error       -> see `icmp`
 //! ```
 
 use crate::{
-    host::{Host, Place},
+    external::{self, External},
+    hold::{Away, Way},
+    host::Host,
     icmp,
+    misses::Asker,
     net::{
         device::DeviceRef,
         hook::Receiver,
+        queue::{Side, Turn},
         rcu::Rcu,
+        route::Route,
         skb::{fresh_id, Skb},
     },
     port::Port,
     stats::Count,
-    tx,
+    tx::{self, Wait},
 };
 use core::net::Ipv4Addr;
 use kernel::sync::atomic::Relaxed;
@@ -28,7 +35,7 @@ use ovnet_engine::{
     escape,
     fast::{self, Path},
     header::{Ipv6, IPV4_LEN, IPV6_LEN},
-    DropReason, SubstrateAddress, Vni,
+    DropReason, SubstrateAddress, SubstratePrefix, Vni,
 };
 
 impl Receiver for Host {
@@ -42,7 +49,33 @@ impl Receiver for Host {
             && [v0, v1, v2] != [0; 3]
     }
 
-    fn receive(&self, mut packet: Skb, rcu: Rcu<'_>) {
+    /// What the device chained together (`rx-gro-list`) is received one by one.
+    fn receive(&self, packet: Skb, rcu: Rcu<'_>) {
+        let apart = packet.apart(|packet| receive(self, packet, Turn::New, rcu));
+        if let Err((packet, reason)) = apart {
+            self.drop_packet(packet, reason);
+        }
+    }
+}
+
+/// What becomes of a packet that is not dropped. It has been made ready for it.
+enum Verdict<'a> {
+    /// To a port: a frame with an IPv4 packet of so many bytes.
+    Deliver(&'a DeviceRef<Port>, u64),
+    /// To a port, from a machine that knows nothing of the overlay.
+    External(Vni, &'a External, &'a DeviceRef<Port>),
+    /// To the host where the node is by now (MV4).
+    Forward(Route<'a>),
+    /// Until what it needs is known.
+    Wait(Wait<'a>),
+}
+
+/// How often a packet is looked at again because what it was to wait for has come just then.
+const LOOKS: u32 = 4;
+
+/// Takes a packet from the substrate; it starts with its IPv6 header.
+pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
+    for _ in 0..LOOKS {
         let available = packet.len();
         let ip = match packet
             .head(IPV6_LEN)
@@ -50,59 +83,162 @@ impl Receiver for Host {
             .and_then(|head| Ipv6::parse(head, available))
         {
             Ok(ip) => ip,
-            Err(reason) => return self.drop_packet(packet, reason),
+            Err(reason) => return host.drop_packet(packet, reason),
         };
         // From routers, whose addresses have no form to check, more often than from hosts.
-        if ip.next_header == fast::ICMPV6 {
-            return icmp::receive(self, packet, rcu);
+        if ip.next_header == fast::ICMPV6 && !is_external(host, &ip, &mut packet, rcu) {
+            return icmp::receive(host, packet, rcu);
         }
-        match accept(self, &ip, &mut packet, rcu) {
-            Ok((port, len)) => {
-                self.stats().add_packet(Count::RxPackets, len);
-                packet.receive(port);
+        let again = match accept(host, &ip, &mut packet, turn, rcu) {
+            Ok(Verdict::Deliver(port, len)) => {
+                host.stats().add_packet(Count::RxPackets, len);
+                return packet.receive(port);
             }
-            Err(reason) => self.drop_packet(packet, reason),
+            Ok(Verdict::Forward(route)) => {
+                host.stats().add(Count::Forwarded, 1);
+                return packet.forward(host.net(), route);
+            }
+            Ok(Verdict::External(vni, external, port)) => {
+                return external::receive(host, vni, external, port, packet, rcu);
+            }
+            Ok(Verdict::Wait(Wait::Node(queue))) => host.wait(packet, Side::Received, queue),
+            Ok(Verdict::Wait(Wait::Mapping(vni, address, gen))) => {
+                let asker = Asker::Substrate(SubstrateAddress::decode(&ip.src).locator);
+                host.miss(packet, (vni, address, gen), &asker, rcu)
+            }
+            Err(reason) => return host.drop_packet(packet, reason),
+        };
+        match again {
+            Some(same) => packet = same,
+            None => return,
         }
     }
+    host.drop_packet(packet, DropReason::ParkedOverflow);
 }
 
-/// Makes the packet a frame for its port; says which that is and how long the IPv4 packet is.
+/// Whether an ICMPv6 message is from, or about, a machine that knows nothing of the overlay.
+fn is_external(host: &Host, ip: &Ipv6, packet: &mut Skb, rcu: Rcu<'_>) -> bool {
+    host.externals().len() > 0
+        && SubstrateAddress::decode(&ip.dst)
+            .network()
+            .and_then(|vni| external::concerned(host, vni, ip, packet, rcu))
+            .is_some()
+}
+
+/// Decides where the packet goes and makes it ready for that.
 fn accept<'a>(
     host: &'a Host,
     ip: &Ipv6,
     packet: &mut Skb,
+    turn: Turn,
     rcu: Rcu<'a>,
-) -> Result<(&'a DeviceRef<Port>, u64), DropReason> {
+) -> Result<Verdict<'a>, DropReason> {
     let src = SubstrateAddress::decode(&ip.src);
     let dst = SubstrateAddress::decode(&ip.dst);
-    fast::check_arrival(&src, &dst)?;
+    // What comes from elsewhere than a host of the overlay has an address of any form.
+    fast::check_form(&dst, &dst)?;
     let vni = dst.network().ok_or(DropReason::AddressForm)?;
 
-    let to = destination(host, vni, &dst, rcu)?;
-    let source = host.mapping(vni, src.node, rcu);
-    // The path is the one back; what it adds to a checksum is the same both ways.
-    let (from, path) = match source.map(|mapping| (mapping.mac, &mapping.place)) {
-        // RX2: the source must be where the mapping says, or anybody could pose as the node.
-        Some((mac, Place::Remote(remote, path))) if remote.locator == src.locator => (mac, path),
-        Some((_, Place::Remote(..) | Place::Local(_))) => {
-            host.report_forged(vni, src.node, src.locator);
-            return Err(DropReason::ForgedSource);
-        }
-        Some((_, Place::Deleted)) | None => {
-            host.report_miss(vni, src.node, None);
-            return Err(DropReason::UnknownSource);
+    // RX1
+    let way = match host.mapping(vni, dst.node, rcu) {
+        Some(mapping) => mapping.place.for_arrival(turn),
+        None => Way::Nowhere,
+    };
+    if matches!(way, Way::Nowhere) {
+        return Err(match host.networks().get(vni.get().into(), rcu) {
+            _ if src.vni != dst.vni => DropReason::NetworkMismatch,
+            Some(_) => DropReason::NotHere,
+            None => DropReason::UnknownNetwork,
+        });
+    }
+    // RX2: the source must be where the mapping says, or anybody could pose as the node. The path is the one
+    // back; what it adds to a checksum is the same both ways.
+    let source = src
+        .is_plain()
+        .then(|| host.mapping(vni, src.node, rcu))
+        .flatten();
+    let claimed = SubstratePrefix::of(&ip.src);
+    let known = source.and_then(|mapping| Some((mapping, mapping.path_from(claimed)?)));
+    let (source, path) = match known {
+        Some(known) => known,
+        None => {
+            if let Some(external) = external::concerned(host, vni, ip, packet, rcu) {
+                return match way {
+                    Way::Port(to) => Ok(Verdict::External(vni, external, to)),
+                    Way::Wait(queue) => Ok(Verdict::Wait(Wait::Node(queue))),
+                    Way::Host(away) => Ok(Verdict::Forward(forward(host, away, ip, packet, rcu)?)),
+                    Way::External(_) | Way::Nowhere => Err(DropReason::NotHere),
+                };
+            }
+            fast::check_form(&src, &dst)?;
+            let gen = source.map_or(0, |mapping| mapping.gen);
+            return match turn {
+                // This host may not have heard yet that the node is somewhere else.
+                Turn::New if host.has_resolver() => {
+                    Ok(Verdict::Wait(Wait::Mapping(vni, src.node, gen)))
+                }
+                _ if src.vni != vni.get() => Err(DropReason::NetworkMismatch),
+                _ if source.is_some_and(|mapping| mapping.place.is_known()) => {
+                    host.report_forged(vni, src.node, src.locator);
+                    Err(DropReason::ForgedSource)
+                }
+                Turn::New => Ok(Verdict::Wait(Wait::Mapping(vni, src.node, gen))),
+                Turn::Waited => Err(DropReason::UnknownSource),
+            };
         }
     };
 
+    let to = match way {
+        Way::Port(to) => to,
+        Way::Wait(queue) => return Ok(Verdict::Wait(Wait::Node(queue))),
+        Way::Host(away) => {
+            let route = forward(host, away, ip, packet, rcu)?;
+            host.report_stale(vni, dst.node, src.locator);
+            return Ok(Verdict::Forward(route));
+        }
+        Way::External(_) | Way::Nowhere => return Err(DropReason::NotHere),
+    };
+    source.expiry.touch();
     if !packet.trim(IPV6_LEN as u32 + u32::from(ip.payload_len)) {
         return Err(DropReason::NoMemory);
     }
     let len = match ip.next_header {
         escape::IPV4 => unwrap(ip, packet)?,
-        _ => translate(host, vni, ip, path, packet, rcu)?,
+        _ => translate(host, vni, ip, &path, packet, rcu)?,
     };
-    tx::frame_for(from, to, packet, rcu)?;
-    Ok((to, len.into()))
+    tx::frame_for(source.mac, to, packet, rcu)?;
+    Ok(Verdict::Deliver(to, len.into()))
+}
+
+/// Makes the packet one for the host where its node is by now.
+fn forward<'a>(
+    host: &Host,
+    away: &Away,
+    ip: &Ipv6,
+    packet: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Result<Route<'a>, DropReason> {
+    let Away { remote, path } = away;
+    let (from, to) = (path.from().address(Ipv4Addr::from_bits(0)), {
+        path.to().address(node_of(&ip.dst))
+    });
+    let route = remote
+        .routes
+        .route(host.net(), &from, &to, rcu)
+        .ok_or(DropReason::NoRoute)?;
+    if !packet.fits(remote.mtu(&route)) {
+        return Err(DropReason::TooBig);
+    }
+    if !packet.reserve(route.headroom()) {
+        return Err(DropReason::NoMemory);
+    }
+    let checksum = packet.l4_checksum(IPV6_LEN as i32);
+    let head = packet
+        .head_mut(fast::head_len(ip.next_header, ip.payload_len))
+        .ok_or(DropReason::NoMemory)?;
+    fast::redirect(head, ip, path.to(), checksum)?;
+    packet.is_ipv6();
+    Ok(route)
 }
 
 /// Restores the IPv4 header from the fast form; says how long the packet is.
@@ -158,25 +294,6 @@ fn unwrap(outer: &Ipv6, packet: &mut Skb) -> Result<u16, DropReason> {
 /// The virtual address in a substrate address.
 fn node_of(address: &[u8; 16]) -> Ipv4Addr {
     SubstrateAddress::decode(address).node
-}
-
-/// The port of the destination (RX1).
-fn destination<'a>(
-    host: &'a Host,
-    vni: Vni,
-    dst: &SubstrateAddress,
-    rcu: Rcu<'a>,
-) -> Result<&'a DeviceRef<Port>, DropReason> {
-    match host
-        .mapping(vni, dst.node, rcu)
-        .map(|mapping| &mapping.place)
-    {
-        Some(Place::Local(port)) => Ok(port),
-        _ if host.networks().get(vni.get().into(), rcu).is_none() => {
-            Err(DropReason::UnknownNetwork)
-        }
-        _ => Err(DropReason::NotHere),
-    }
 }
 
 /// The TTL of packets whose flow label the substrate cleared.

@@ -27,10 +27,12 @@ pub(crate) enum Count {
     IcmpErrors,
     /// Received packets whose flow label the substrate cleared.
     LabelsCleared,
+    /// Packets for nodes that have moved, sent on to where they are.
+    Forwarded,
 }
 
 /// The number of variants of [`Count`]; drop reasons come after them.
-const COUNTS: usize = Count::LabelsCleared as usize + 1;
+const COUNTS: usize = Count::Forwarded as usize + 1;
 
 /// The counters.
 pub(crate) struct Stats(Counters<{ COUNTS + DropReason::ALL.len() }>);

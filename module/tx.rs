@@ -7,12 +7,18 @@
 //! frame -> source check -> ARP? answer
 //!                       -> IPv4: mapping -> local port: deliver
 //!                                        -> remote host: form, route, size, translate or wrap, send
+//!                                        -> external machine: see `external`
+//!                                        -> on its way, or unknown: wait
 //! ```
 
 use crate::{
-    host::{Host, Place, Remote},
+    external::{self, External},
+    hold::{Away, Way, MOVE_ROOM},
+    host::{Host, Mapping, Network},
+    misses::Asker,
     net::{
         device::{Device, DeviceRef},
+        queue::{Queue, Refused, Side, Turn},
         rcu::Rcu,
         route::Route,
         skb::Skb,
@@ -20,12 +26,13 @@ use crate::{
     port::{Attachment, Port},
     stats::Count,
 };
+use core::net::Ipv4Addr;
 use ovnet_engine::{
     arp::{self, Arp},
     escape::{self, Carried},
-    fast::{self, Form, Path},
+    fast::{self, Form},
     header::{Ethernet, Ipv4, ETHERTYPE_ARP, ETHERTYPE_IPV4, IPV4_LEN},
-    DropReason, Mac,
+    DropReason, Identity, Mac, Vni,
 };
 
 /// What becomes of a frame that is not dropped. The frame has been made ready for it.
@@ -34,29 +41,77 @@ enum Verdict<'a> {
     Answer([u8; arp::FRAME_LEN]),
     /// To a port of this host: an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
-    /// Onto the substrate: an IPv4 packet of so many bytes.
-    Send(Route<'a>, u64),
+    /// Onto the substrate: a frame of so many bytes, with an IPv4 packet of so many.
+    Send(Route<'a>, u32, u64),
     /// To a remote host, in fragments of so many bytes.
-    Fragment(&'a Remote, &'a Path, u16),
+    Fragment(&'a Away, u16),
+    /// To a machine that knows nothing of the overlay.
+    External(&'a Network, &'a External),
+    /// Until what it needs is known.
+    Wait(Wait<'a>),
 }
 
+/// What a packet waits for.
+pub(crate) enum Wait<'a> {
+    /// A node on its way.
+    Node(&'a Queue),
+    /// The mapping of an address, newer than this generation.
+    Mapping(Vni, Ipv4Addr, u64),
+}
+
+/// How often a packet is looked at again because what it was to wait for has come just then.
+const LOOKS: u32 = 4;
+
 /// Takes a frame from the node behind `port`.
-pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb, rcu: Rcu<'_>) {
-    let frame_len = frame.len();
+pub(crate) fn transmit(
+    port: &Port,
+    device: &Device,
+    host: &Host,
+    mut frame: Skb,
+    turn: Turn,
+    rcu: Rcu<'_>,
+) {
+    for _ in 0..LOOKS {
+        let wait = match decide(port, device, host, &mut frame, turn, rcu) {
+            Ok(Verdict::Wait(wait)) => wait,
+            verdict => return carry_out(verdict, device, host, frame, rcu),
+        };
+        let again = match wait {
+            Wait::Node(queue) => host.wait(frame, Side::Sent, queue),
+            Wait::Mapping(vni, address, gen) => {
+                let asker = Asker::Port(device, port.budget());
+                host.miss(frame, (vni, address, gen), &asker, rcu)
+            }
+        };
+        match again {
+            Some(packet) => frame = packet,
+            None => return,
+        }
+    }
+    device.count_tx_dropped();
+    host.drop_packet(frame, DropReason::ParkedOverflow);
+}
+
+fn carry_out(
+    verdict: Result<Verdict<'_>, DropReason>,
+    device: &Device,
+    host: &Host,
+    frame: Skb,
+    rcu: Rcu<'_>,
+) {
     let stats = host.stats();
-    match decide(port, device, host, &mut frame, rcu) {
-        Ok(Verdict::Send(route, len)) => {
+    match verdict {
+        Ok(Verdict::Send(route, frame_len, len)) => {
             device.count_tx(frame_len);
             launch(frame, route, len, device, host);
         }
-        Ok(Verdict::Fragment(remote, path, mtu)) => {
-            device.count_tx(frame_len);
+        Ok(Verdict::Fragment(away, mtu)) => {
+            device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32));
             frame.fragment(host.net(), device, mtu, |mut piece| {
-                let wrapped = parse(&mut piece).and_then(|ip| {
-                    to_substrate(&ip, Form::Escape, remote, path, host, &mut piece, rcu)
-                });
+                let wrapped = parse(&mut piece)
+                    .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, rcu));
                 match wrapped {
-                    Ok(Verdict::Send(route, len)) => launch(piece, route, len, device, host),
+                    Ok(Verdict::Send(route, _, len)) => launch(piece, route, len, device, host),
                     // The path has become narrower just now.
                     Ok(_) => host.drop_packet(piece, DropReason::TooBig),
                     Err(reason) => host.drop_packet(piece, reason),
@@ -64,19 +119,24 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
             });
         }
         Ok(Verdict::Deliver(to, len)) => {
-            device.count_tx(frame_len);
+            device.count_tx(frame.len());
             stats.add_packet(Count::LocalPackets, len);
             frame.deliver(to);
         }
         Ok(Verdict::Answer(bytes)) => match Skb::new(device, &bytes) {
             Some(answer) => {
-                device.count_tx(frame_len);
+                device.count_tx(frame.len());
                 stats.add(Count::ArpReplies, 1);
                 answer.deliver(device);
                 frame.consume();
             }
             None => host.drop_packet(frame, DropReason::NoMemory),
         },
+        Ok(Verdict::External(network, external)) => {
+            external::send(host, device, network, external, frame, rcu);
+        }
+        // Waits are the caller's.
+        Ok(Verdict::Wait(_)) => host.drop_packet(frame, DropReason::ParkedOverflow),
         Err(reason) => {
             device.count_tx_dropped();
             host.drop_packet(frame, reason);
@@ -84,8 +144,22 @@ pub(crate) fn transmit(port: &Port, device: &Device, host: &Host, mut frame: Skb
     }
 }
 
+impl Host {
+    /// Lets a packet wait for a node on its way. Gives it back if the node is there.
+    pub(crate) fn wait(&self, packet: Skb, side: Side, queue: &Queue) -> Option<Skb> {
+        match queue.push(packet, side, self.net(), MOVE_ROOM) {
+            Ok(()) => None,
+            Err(Refused::Closed(packet)) => Some(packet),
+            Err(Refused::Full(packet)) => {
+                self.drop_packet(packet, DropReason::ParkedOverflow);
+                None
+            }
+        }
+    }
+}
+
 /// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
+pub(crate) fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
     host.stats().add_packet(Count::TxPackets, len);
     packet.send(host.net(), route, device);
 }
@@ -95,13 +169,17 @@ fn decide<'a>(
     device: &Device,
     host: &'a Host,
     frame: &mut Skb,
+    turn: Turn,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let ethernet = Ethernet::parse(frame.head(Ethernet::LEN).ok_or(DropReason::Malformed)?)?;
     let own = port.attachment(rcu).ok_or(DropReason::PortUnconfigured)?;
+    if !own.may_send() {
+        return Err(DropReason::PortInactive);
+    }
     match ethernet.ethertype {
-        ETHERTYPE_IPV4 => ipv4(own, &ethernet, device, host, frame, rcu),
-        ETHERTYPE_ARP => arp(own, &ethernet, device, host, frame, rcu),
+        ETHERTYPE_IPV4 => ipv4(own, &ethernet, device, host, frame, turn, rcu),
+        ETHERTYPE_ARP => arp(own, &ethernet, device, host, frame, turn, rcu),
         _ => Err(match own.identity.admits_mac(ethernet.src) {
             Ok(()) => DropReason::NotIpv4,
             Err(reason) => {
@@ -119,71 +197,150 @@ fn arp<'a>(
     device: &Device,
     host: &Host,
     frame: &mut Skb,
+    turn: Turn,
     rcu: Rcu<'_>,
 ) -> Result<Verdict<'a>, DropReason> {
     let head = frame
         .head(Ethernet::LEN + arp::LEN)
         .ok_or(DropReason::Malformed)?;
     let request = Arp::parse(head.get(Ethernet::LEN..).unwrap_or(&[]))?;
-    let asked = arp::question(&request, ethernet.src, &own.identity).inspect_err(|&reason| {
-        if matches!(reason, DropReason::SpoofMac | DropReason::SpoofAddress) {
-            host.report_spoof(own.network.vni, Some(request.sender), ethernet.src, device);
+    let vni = own.network.vni;
+    let sender = Identity {
+        mac: own.identity.mac,
+        address: own.claim(request.sender).unwrap_or(own.identity.address),
+    };
+    let asked = arp::question(&request, ethernet.src, &sender).map_err(|reason| match reason {
+        DropReason::SpoofMac => {
+            host.report_spoof(vni, Some(request.sender), ethernet.src, device);
+            reason
         }
+        DropReason::SpoofAddress => {
+            foreign(own, request.sender, ethernet.src, device, host, rcu)
+        }
+        _ => reason,
     })?;
-    match host.mapping(own.network.vni, asked, rcu) {
-        Some(mapping) if !matches!(mapping.place, Place::Deleted) => {
+    if own.owns(asked) {
+        return Err(DropReason::ArpUnanswered);
+    }
+    match host.mapping(vni, asked, rcu) {
+        Some(mapping) if mapping.place.is_known() => {
             Ok(Verdict::Answer(arp::reply(&request, mapping.mac)))
         }
-        _ => {
-            host.report_miss(own.network.vni, asked, Some(device));
-            Err(DropReason::NoMapping)
+        unknown => nowhere(vni, asked, unknown, turn),
+    }
+}
+
+/// A node uses an address that is not its own (TX8, CH2, CH4).
+fn foreign(
+    own: &Attachment,
+    address: Ipv4Addr,
+    mac: Mac,
+    device: &Device,
+    host: &Host,
+    rcu: Rcu<'_>,
+) -> DropReason {
+    let vni = own.network.vni;
+    let owned = host
+        .mapping(vni, address, rcu)
+        .is_some_and(|mapping| mapping.place.is_known());
+    match (own.learns, owned) {
+        (true, true) => {
+            host.report_claim(vni, address, mac, device);
+            DropReason::SpoofAddress
+        }
+        (true, false) => {
+            host.report_new_address(vni, address, mac, device);
+            DropReason::NewAddress
+        }
+        (false, _) => {
+            host.report_spoof(vni, Some(address), mac, device);
+            DropReason::SpoofAddress
         }
     }
 }
 
+/// What becomes of a packet for an address without a mapping, but for a tombstone.
+fn nowhere<'a>(
+    vni: Vni,
+    address: Ipv4Addr,
+    tombstone: Option<&Mapping>,
+    turn: Turn,
+) -> Result<Verdict<'a>, DropReason> {
+    match turn {
+        Turn::New => {
+            let gen = tombstone.map_or(0, |mapping| mapping.gen);
+            Ok(Verdict::Wait(Wait::Mapping(vni, address, gen)))
+        }
+        // It has waited, and this is the answer.
+        Turn::Waited => Err(DropReason::NoMapping),
+    }
+}
+
 fn ipv4<'a>(
-    own: &Attachment,
+    own: &'a Attachment,
     ethernet: &Ethernet,
     device: &Device,
     host: &'a Host,
     frame: &mut Skb,
+    turn: Turn,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
+    let vni = own.network.vni;
+    let frame_len = frame.len();
     if !frame.pull(Ethernet::LEN as u32) {
         return Err(DropReason::Malformed);
     }
     let ip = parse(frame)?;
-    own.identity
-        .admits(ethernet.src, ip.src)
-        .inspect_err(|_| host.report_spoof(own.network.vni, Some(ip.src), ethernet.src, device))?;
+    if let Err(reason) = own.identity.admits_mac(ethernet.src) {
+        host.report_spoof(vni, Some(ip.src), ethernet.src, device);
+        return Err(reason);
+    }
+    if own.claim(ip.src).is_none() {
+        return Err(foreign(own, ip.src, ethernet.src, device, host, rcu));
+    }
     if ethernet.dst.is_multicast() || ip.dst.is_multicast() || ip.dst.is_broadcast() {
         return Err(DropReason::Multicast);
     }
-    let mapping = match host.mapping(own.network.vni, ip.dst, rcu) {
-        Some(mapping) if !matches!(mapping.place, Place::Deleted) => mapping,
-        _ => {
-            host.report_miss(own.network.vni, ip.dst, Some(device));
-            return Err(DropReason::NoMapping);
+    let mapping = host.mapping(vni, ip.dst, rcu);
+    let way = mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_sender(turn));
+    let mapping = match (mapping, &way) {
+        (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
+        (mapping, way) => {
+            // What waits is the frame.
+            if !frame.push(Ethernet::LEN as u32) {
+                return Err(DropReason::NoMemory);
+            }
+            return match way {
+                Way::Wait(queue) => Ok(Verdict::Wait(Wait::Node(queue))),
+                _ => nowhere(vni, ip.dst, mapping, turn),
+            };
         }
     };
     if mapping.mac != ethernet.dst {
         return Err(DropReason::DestinationMac);
     }
+    mapping.expiry.touch();
     // What follows the packet in the frame is padding: Ethernet fills short frames up to 60 bytes.
     if !frame.trim(ip.total_len.into()) {
         return Err(DropReason::NoMemory);
     }
-    frame.is_ipv4(ip.header_len);
-    match &mapping.place {
-        Place::Local(to) => {
+    if !matches!(way, Way::Host(_)) {
+        frame.is_ipv4(ip.header_len);
+    }
+    match way {
+        Way::Port(to) => {
             frame_for(own.mac, to, frame, rcu)?;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
-        Place::Remote(remote, path) => {
+        Way::Host(away) => {
             let form = fast::form(&ip, own.network.fidelity());
-            to_substrate(&ip, form, remote, path, host, frame, rcu)
+            match to_substrate(&ip, form, away, host, frame, rcu)? {
+                Verdict::Send(route, _, len) => Ok(Verdict::Send(route, frame_len, len)),
+                other => Ok(other),
+            }
         }
-        Place::Deleted => Err(DropReason::NoMapping),
+        Way::External(external) => Ok(Verdict::External(&own.network, external)),
+        Way::Wait(_) | Way::Nowhere => Err(DropReason::NoMapping),
     }
 }
 
@@ -234,12 +391,12 @@ pub(crate) fn frame_for(
 fn to_substrate<'a>(
     ip: &Ipv4,
     form: Form,
-    remote: &'a Remote,
-    path: &'a Path,
+    away: &'a Away,
     host: &Host,
     packet: &mut Skb,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
+    let Away { remote, path } = away;
     let addresses = || (path.from().address(ip.src), path.to().address(ip.dst));
     let route = match remote.routes.cached(rcu) {
         Some(route) => route,
@@ -253,9 +410,14 @@ fn to_substrate<'a>(
         Form::Fast => fast::GROWTH,
         Form::Escape => escape::GROWTH,
     };
+    // Most packets become IPv6 before anybody asks where their headers are.
+    if packet.is_segmented() || form == Form::Escape {
+        packet.is_ipv4(ip.header_len);
+    }
     let path_mtu = remote.mtu(&route);
     let mtu = path_mtu.saturating_sub(growth as u32);
     if !packet.fits(mtu) {
+        packet.is_ipv4(ip.header_len);
         if ip.df || packet.is_segmented() {
             packet.answer_too_big(mtu);
             return Err(DropReason::TooBig);
@@ -267,20 +429,20 @@ fn to_substrate<'a>(
         // Fragments always escape.
         let mtu = path_mtu.saturating_sub(escape::GROWTH as u32);
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
-        return Ok(Verdict::Fragment(remote, path, mtu));
+        return Ok(Verdict::Fragment(away, mtu));
     }
     match form {
         Form::Fast => translate(ip, path, route.headroom(), packet)?,
         Form::Escape => wrap(ip, addresses(), route.headroom(), packet)?,
     }
     packet.is_ipv6();
-    Ok(Verdict::Send(route, ip.total_len.into()))
+    Ok(Verdict::Send(route, ip.total_len.into(), ip.total_len.into()))
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.
 fn translate(
     ip: &Ipv4,
-    path: &Path,
+    path: &fast::Path,
     headroom: u32,
     packet: &mut Skb,
 ) -> Result<(), DropReason> {

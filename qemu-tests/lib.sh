@@ -16,7 +16,8 @@ fail() {
 where() {
   local i
   for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
-    if [[ ${BASH_SOURCE[i]} != /ovnet/lib.sh && ${BASH_SOURCE[i]} != /ovnet/overlay.sh ]]; then
+    if [[ ${BASH_SOURCE[i]} != /ovnet/lib.sh && ${BASH_SOURCE[i]} != /ovnet/overlay.sh &&
+      ${BASH_SOURCE[i]} != /ovnet/trace.sh ]]; then
       echo "${BASH_SOURCE[i]##*/}:${BASH_LINENO[i - 1]}"
       return
     fi
@@ -120,3 +121,5 @@ barrier() {
 
 # shellcheck source=qemu-tests/overlay.sh
 . /ovnet/overlay.sh
+# shellcheck source=qemu-tests/trace.sh
+. /ovnet/trace.sh

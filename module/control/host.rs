@@ -19,8 +19,28 @@ use kernel::{
 };
 use ovnet_engine::Locator;
 
-/// Gives the host its locator.
+/// Gives the host its locator, or says who finds its mappings and how many it keeps.
 pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
+    let resolver = request.u32(OVNET_A_HOST_RESOLVER);
+    let max = request.u32(OVNET_A_HOST_MAPPINGS_MAX);
+    if resolver == Some(OVNET_RESOLVER_STATE_LOST) {
+        let text = c"a resolver is lost when its socket closes: set none to do without";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_HOST_RESOLVER));
+    }
+    if request.has(OVNET_A_HOST_LOCATOR) || (resolver.is_none() && max.is_none()) {
+        set_locator(host, request)?;
+    }
+    let _control = host.control().lock();
+    if let Some(max) = max {
+        host.set_mappings_max(max);
+    }
+    if let Some(state) = resolver {
+        host.set_resolver(state, request.port());
+    }
+    Ok(())
+}
+
+fn set_locator(host: &Host, request: &Request<'_>) -> Answer {
     let new = locator(request, OVNET_A_HOST_LOCATOR)?;
     let rtnl = Rtnl::lock();
     let _control = host.control().lock();
@@ -61,11 +81,11 @@ fn refuse_if_mapped(host: &Host) -> Answer {
 pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>) -> Answer {
     let own = host.locator();
     if request.ipv6(OVNET_A_HOST_LOCATOR).is_none() {
-        return Ok(put_self(message, own_locator(host)?)?);
+        return Ok(put_self(message, host, own_locator(host)?)?);
     }
     let asked = locator(request, OVNET_A_HOST_LOCATOR)?;
     if own == Some(asked) {
-        return Ok(put_self(message, asked)?);
+        return Ok(put_self(message, host, asked)?);
     }
     let reader = rcu::read_lock();
     match host.remotes().get(asked.bits(), Rcu::from(&reader)) {
@@ -81,7 +101,7 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
 pub(crate) fn dump(host: &Host, dump: &mut Dump<'_>) -> bool {
     if dump.cursor() == 0 {
         if let Some(own) = host.locator() {
-            if !dump.put(|message| put_self(message, own)) {
+            if !dump.put(|message| put_self(message, host, own)) {
                 return false;
             }
         }
@@ -93,8 +113,10 @@ pub(crate) fn dump(host: &Host, dump: &mut Dump<'_>) -> bool {
     )
 }
 
-fn put_self(message: &mut Message<'_>, own: Locator) -> Result {
+fn put_self(message: &mut Message<'_>, host: &Host, own: Locator) -> Result {
     message.put_locator(OVNET_A_HOST_LOCATOR, own)?;
+    message.put_u32(OVNET_A_HOST_RESOLVER, host.resolver())?;
+    message.put_u32(OVNET_A_HOST_MAPPINGS_MAX, host.mappings_max())?;
     message.put(OVNET_A_HOST_SELF, &[])
 }
 

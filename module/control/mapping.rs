@@ -8,21 +8,27 @@ use super::{
     with_network, Answer,
 };
 use crate::{
-    host::{key, unkey, Host, Mapping, Place, Remote, MAPPINGS_MAX},
+    expiry::{Expiry, Ttl},
+    external::{self, External},
+    hold::{Away, Hold, Place, Stage},
+    host::{key, unkey, Former, Host, Mapping, Remote},
+    misses::Miss,
     net::{
         bindings::*,
-        device::Rtnl,
+        device::{DeviceRef, Rtnl},
         namespace::Net,
-        netlink::{Dump, Message, Refusal, Request},
+        netlink::{self, Attrs, Dump, Message, Refusal, Request},
         rcu::Rcu,
+        time::Moment,
     },
+    port::Port,
 };
 use core::net::Ipv4Addr;
 use kernel::{
     prelude::*,
     sync::{atomic::Relaxed, rcu, Arc},
 };
-use ovnet_engine::{Locator, Mac, Vni};
+use ovnet_engine::{fast::Path, Locator, Mac, SubstratePrefix, Vni};
 
 /// What is to become of a mapping.
 pub(super) enum Step {
@@ -60,33 +66,103 @@ pub(super) fn step(
     }
 }
 
-/// Puts a mapping into the table and keeps the counts of networks and remote hosts. Under the control lock.
-pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping) -> Answer {
+/// Puts a mapping in the place of the one that is known, if any, and lets go of what waited for it. Keeps the
+/// counts of networks and remote hosts, and the states of ports. Under the control lock.
+pub(super) fn install(
+    host: &Host,
+    vni: Vni,
+    address: Ipv4Addr,
+    mut mapping: Mapping,
+) -> Answer {
     let key = key(vni, address);
     let reader = rcu::read_lock();
-    let rcu = Rcu::from(&reader);
-    let (known, old) = match host.mappings().get(key, rcu).map(|mapping| &mapping.place) {
-        Some(Place::Remote(remote, _)) => (true, Some(remote.clone())),
-        Some(_) => (true, None),
-        None => (false, None),
-    };
-    drop(reader);
-    if !known && host.mappings().len() >= MAPPINGS_MAX {
-        return Err(Refusal::new(
-            ENOSPC,
-            c"this host has as many mappings as it can keep",
-        ));
+    let old = host.mappings().get(key, Rcu::from(&reader));
+    if let Some(old) = old {
+        mapping.expiry.inherit(&old.expiry);
     }
-    let new = match &mapping.place {
-        Place::Remote(remote, _) => Some(remote.clone()),
+    let known = old.is_some();
+    let old_remote = old.and_then(|old| Some(old.place.away()?.remote.clone()));
+    let old_port = old.and_then(|old| old.place.port().cloned());
+    let old_external = old.and_then(|old| old.place.external().cloned());
+    let old_queue = old.and_then(|old| old.place.queue().cloned());
+    drop(reader);
+    if !known && host.mappings().len() >= host.mappings_max() && !host.evict() {
+        let text = c"this host has as many mappings as it may keep, and none that ends one day";
+        return Err(Refusal::new(ENOSPC, text));
+    }
+    let waiting = old_queue.or_else(|| host.miss_queue(key));
+    let new_remote = mapping.place.away().map(|away| away.remote.clone());
+    let left = old_remote.clone().filter(|old| {
+        new_remote
+            .as_ref()
+            .is_some_and(|new| new.locator != old.locator)
+    });
+    mapping.former = left.clone().map(Former::new);
+    let new_port = mapping.place.port().cloned();
+    let new_external = mapping.place.external().cloned();
+    if let Some(new) = &new_external {
+        host.externals().set(external::key(new.vni, &new.there), new.clone())?;
+    }
+    let mortal = mapping.expiry.is_mortal();
+    let hold = match &mapping.place {
+        Place::Held(hold) => Some(hold.clone()),
         _ => None,
     };
-    host.mappings().set(key, mapping)?;
-    if let Some(new) = new {
+    match (&hold, waiting) {
+        (None, Some(queue)) => {
+            // What waits goes before what comes now, which queues behind it.
+            let stage = Stage::Settled(mapping.place.clone());
+            let hold = Arc::new(Hold { queue: queue.clone(), stage }, GFP_KERNEL)?;
+            let mut settling = Mapping::new(
+                mapping.gen,
+                mapping.mac,
+                Place::Held(hold),
+                Expiry::new(mapping.expiry.left()),
+            );
+            settling.former = left.map(Former::new);
+            host.mappings().set(key, settling)?;
+            host.end_miss(key);
+            place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &mapping.place);
+            host.release(&queue);
+            // Without memory the queue, closed now, stays in the way but lets everything pass.
+            let _ = host.mappings().set(key, mapping);
+        }
+        (hold, waiting) => {
+            if let Some(hold) = hold {
+                host.holds().set(key, hold.clone())?;
+            }
+            let place = mapping.place.clone();
+            host.mappings().set(key, mapping)?;
+            place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &place);
+            // What waits is looked at again.
+            let same = |hold: &Arc<Hold>| {
+                waiting.as_ref().is_some_and(|queue| Arc::ptr_eq(&hold.queue, queue))
+            };
+            if let Some(queue) = host.end_miss(key) {
+                host.release(&queue);
+            } else if !hold.as_ref().is_some_and(same) {
+                if let Some(queue) = &waiting {
+                    host.release(queue);
+                }
+            }
+        }
+    }
+    if hold.is_none() {
+        host.holds().remove(key);
+    }
+    if let Some(new) = new_remote {
         new.mappings.add(1, Relaxed);
     }
-    if let Some(old) = old {
+    if let Some(old) = old_remote {
         leave(host, &old);
+    }
+    if let Some(old) = old_external {
+        if !new_external.is_some_and(|new| new.there == old.there) {
+            host.externals().remove(external::key(old.vni, &old.there));
+        }
+    }
+    if mortal {
+        host.start_sweep();
     }
     let reader = rcu::read_lock();
     let rcu = Rcu::from(&reader);
@@ -99,6 +175,33 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping
         host.report_mapping(vni, address, mapping);
     }
     Ok(())
+}
+
+/// Tells ports that the node of a mapping is there, or is no more.
+fn place_port(
+    vni: Vni,
+    address: Ipv4Addr,
+    old: Option<&DeviceRef<Port>>,
+    new: Option<&DeviceRef<Port>>,
+    place: &Place,
+) {
+    let own = |port: &&DeviceRef<Port>| port.driver().is_node(vni, address);
+    if let Some(old) = old.filter(own) {
+        if !new.is_some_and(|new| new.is(old)) {
+            old.driver()
+                .set_state(OVNET_PORT_STATE_INACTIVE);
+        }
+    }
+    if let Some(new) = new.filter(own) {
+        let state = match place {
+            Place::Held(hold) => match hold.stage {
+                Stage::Standby(..) => OVNET_PORT_STATE_STANDBY,
+                _ => OVNET_PORT_STATE_FROZEN,
+            },
+            _ => OVNET_PORT_STATE_ACTIVE,
+        };
+        new.driver().set_state(state);
+    }
 }
 
 /// One mapping less points to a remote host; the last one takes it along.
@@ -121,37 +224,105 @@ fn remote(host: &Host, locator: Locator) -> Result<Arc<Remote>, Refusal> {
 }
 
 /// Removes a mapping without a trace. Under the control lock.
-pub(super) fn remove_mapping(host: &Host, key: u64) -> bool {
+pub(crate) fn remove_mapping(host: &Host, key: u64) -> bool {
     let reader = rcu::read_lock();
-    let old = match host
-        .mappings()
-        .get(key, Rcu::from(&reader))
-        .map(|mapping| &mapping.place)
-    {
-        Some(Place::Remote(remote, _)) => Some(remote.clone()),
-        _ => None,
-    };
+    let rcu = Rcu::from(&reader);
+    let old = host.mappings().get(key, rcu);
+    let remote = old.and_then(|old| Some(old.place.away()?.remote.clone()));
+    if let Some(external) = old.and_then(|old| old.place.external()) {
+        host.externals()
+            .remove(external::key(external.vni, &external.there));
+    }
+    if let Some(network) = old.and_then(|_| host.networks().get(unkey(key).0.into(), rcu)) {
+        network.mappings.fetch_sub(1, Relaxed);
+    }
     drop(reader);
-    if let Some(old) = old {
-        leave(host, &old);
+    if let Some(remote) = remote {
+        leave(host, &remote);
     }
     host.mappings().remove(key)
 }
 
+/// A mapping's place behind a remote host. Under the control lock.
+pub(super) fn away(host: &Host, to: Locator, vni: Vni, peer: Vni) -> Result<Away, Refusal> {
+    let own = own_locator(host)?;
+    Ok(Away {
+        remote: remote(host, to)?,
+        path: Path::new(SubstratePrefix::new(own, vni), SubstratePrefix::new(to, peer)),
+    })
+}
+
+/// What became of a mapping that was asked for.
+enum Outcome {
+    /// It is now as asked for.
+    Installed,
+    /// It was so before.
+    Unchanged,
+}
+
 /// Says where a node is.
 pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
-    let vni = vni(request, OVNET_A_MAPPING_VNI)?;
-    let address = node_address(request, OVNET_A_MAPPING_ADDRESS)?;
-    let to = locator(request, OVNET_A_MAPPING_LOCATOR)?;
-    let mac = node_mac(request, OVNET_A_MAPPING_MAC, address)?;
-    let asked = generation(request, OVNET_A_MAPPING_GEN);
+    set_one(host, request).map(|_| ())
+}
+
+/// Says where many nodes are.
+pub(crate) fn batch(host: &Host, request: &Request<'_>, message: &mut Message<'_>) -> Answer {
+    let (mut installed, mut unchanged, mut refused) = (0_u32, 0_u32, 0_u32);
+    request.each_nest(OVNET_A_MAPPING_BATCH_MAPPING, &netlink::MAPPING, |attrs| {
+        match set_one(host, attrs) {
+            Ok(Outcome::Installed) => installed = installed.wrapping_add(1),
+            Ok(Outcome::Unchanged) => unchanged = unchanged.wrapping_add(1),
+            Err(refusal) if is_old(&refusal) => refused = refused.wrapping_add(1),
+            Err(refusal) => return Err(attrs.refuse(&refusal).into()),
+        }
+        Ok(())
+    })?;
+    message.put_u32(OVNET_A_MAPPING_BATCH_INSTALLED, installed)?;
+    message.put_u32(OVNET_A_MAPPING_BATCH_UNCHANGED, unchanged)?;
+    message.put_u32(OVNET_A_MAPPING_BATCH_REFUSED, refused)?;
+    Ok(())
+}
+
+/// Whether a request was refused for its generation.
+fn is_old(refusal: &Refusal) -> bool {
+    refusal.errno == Error::from_errno(-OVNET_ESTALE) || refusal.errno == EEXIST
+}
+
+fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
+    let vni = vni(attrs, OVNET_A_MAPPING_VNI)?;
+    let address = node_address(attrs, OVNET_A_MAPPING_ADDRESS)?;
+    let ttl = Ttl {
+        soft: attrs.u32(OVNET_A_MAPPING_SOFT_TTL),
+        hard: attrs.u32(OVNET_A_MAPPING_HARD_TTL),
+    };
+    if let Some(there) = attrs.ipv6(OVNET_A_MAPPING_EXTERNAL) {
+        return set_external(host, attrs, vni, address, there, ttl);
+    }
+    let moved = match attrs.u32(OVNET_A_MAPPING_STATE) {
+        None | Some(OVNET_MAPPING_STATE_REMOTE) => false,
+        Some(OVNET_MAPPING_STATE_MOVED) => true,
+        Some(OVNET_MAPPING_STATE_NEGATIVE) => {
+            return refuse(host, vni, address, ttl);
+        }
+        Some(_) => {
+            let text = c"a mapping can be set remote, moved or negative only";
+            return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_STATE));
+        }
+    };
+    let to = locator(attrs, OVNET_A_MAPPING_LOCATOR)?;
+    let mac = node_mac(attrs, OVNET_A_MAPPING_MAC, address)?;
+    let asked = generation(attrs, OVNET_A_MAPPING_GEN);
+    let peer = attrs
+        .u32(OVNET_A_MAPPING_PEER_VNI)
+        .and_then(Vni::new)
+        .unwrap_or(vni);
     // Only a mapping to this host itself concerns a device.
     let rtnl = (host.locator() == Some(to)).then(Rtnl::lock);
     let _control = host.control().lock();
     let own = own_locator(host)?;
     with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
     let port = match &rtnl {
-        Some(rtnl) if own == to => Some(find_port(host, vni, address, rtnl)?.ok_or_else(|| {
+        Some(rtnl) if own == to => Some(find_port(host, peer, address, rtnl)?.ok_or_else(|| {
             let text = c"no port of this host has that address: set the port";
             Refusal::new(ENOENT, text).at(OVNET_A_MAPPING_LOCATOR)
         })?),
@@ -161,33 +332,167 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     };
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));
-    let same = known.is_some_and(|mapping| {
-        mapping.mac == mac
-            && match (&mapping.place, &port) {
-                (Place::Local(known), Some(port)) => known.is(port),
-                (Place::Remote(remote, _), None) => remote.locator == to,
-                _ => false,
-            }
+    let (same, forwards) = known.map_or((false, false), |mapping| {
+        is_there(mapping, mac, port.as_ref(), to, peer)
     });
-    let step = step(
+    let standby = known.and_then(|mapping| match &mapping.place {
+        Place::Held(hold) => match &hold.stage {
+            Stage::Standby(port, _) => Some((port.clone(), hold.queue.clone())),
+            _ => None,
+        },
+        _ => None,
+    });
+    let gen = match step(
         known.map(|mapping| mapping.gen),
         asked,
         same,
         OVNET_A_MAPPING_GEN,
-    )?;
+    )? {
+        // Whether strays are forwarded is this host's own affair, and changes under one generation.
+        Step::Keep if port.is_none() && moved != forwards && standby.is_none() => {
+            known.map_or(0, |mapping| mapping.gen)
+        }
+        Step::Keep => {
+            if let Some(mapping) = known {
+                mapping.expiry.refresh(ttl);
+            }
+            drop(reader);
+            if ttl.soft.or(ttl.hard).is_some() {
+                host.start_sweep();
+            }
+            // Whoever asked has the answer: nothing has changed.
+            if let Some(queue) = host.end_miss(key(vni, address)) {
+                host.release(&queue);
+            }
+            return Ok(Outcome::Unchanged);
+        }
+        Step::Install(gen) => gen,
+    };
     drop(reader);
-    let Step::Install(gen) = step else {
-        return Ok(());
+    let place = match (port, standby) {
+        (Some(port), _) => Place::Local(port),
+        // The node will come to that port still.
+        (None, Some((port, queue))) => {
+            let stage = Stage::Standby(port, Some(away(host, to, vni, peer)?));
+            Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?)
+        }
+        (None, None) if moved => Place::Moved(away(host, to, vni, peer)?),
+        (None, None) => Place::Remote(away(host, to, vni, peer)?),
     };
-    let place = match port {
-        Some(port) => Place::Local(port),
-        None => Place::Remote(remote(host, to)?, host.path(to, vni).ok_or(ENODEV)?),
-    };
-    let result = install(host, vni, address, Mapping { gen, mac, place });
+    let result = install(
+        host,
+        vni,
+        address,
+        Mapping::new(gen, mac, place, Expiry::new(ttl)),
+    );
     if result.is_err() {
         forget_unused(host, to);
     }
-    result
+    result.map(|()| Outcome::Installed)
+}
+
+/// Says which machine outside the overlay an address stands for.
+fn set_external(
+    host: &Host,
+    attrs: &Attrs<'_>,
+    vni: Vni,
+    address: Ipv4Addr,
+    there: [u8; 16],
+    ttl: Ttl,
+) -> Result<Outcome, Refusal> {
+    if attrs.has(OVNET_A_MAPPING_LOCATOR) {
+        let text = c"a mapping has a locator or an external machine, not both";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    let mac = node_mac(attrs, OVNET_A_MAPPING_MAC, address)?;
+    let asked = generation(attrs, OVNET_A_MAPPING_GEN);
+    let _control = host.control().lock();
+    let own = own_locator(host)?;
+    with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
+    let prefix = u128::from_be_bytes(there) >> 64;
+    // Unspecified, loopback, link-local and group addresses are nobody's on the far side of a router.
+    if prefix == 0 || prefix >> 54 == 0xfe80 >> 6 || prefix >> 56 == 0xff {
+        let text = c"not an address of a machine that a router could reach";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    if prefix as u64 == own.bits() {
+        let text = c"that address is this host's own";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    let reader = rcu::read_lock();
+    let rcu = Rcu::from(&reader);
+    let taken = host.externals().get(external::key(vni, &there), rcu);
+    if taken.is_some_and(|other| other.address != address || other.vni != vni) {
+        let text = c"another address of the network stands for that machine: delete it first";
+        return Err(Refusal::new(EEXIST, text).at(OVNET_A_MAPPING_EXTERNAL));
+    }
+    let known = host.mapping(vni, address, rcu);
+    if known.is_some_and(|mapping| mapping.place.port().is_some()) {
+        let text = c"a port of this host has that address: delete the port";
+        return Err(Refusal::new(EBUSY, text).at(OVNET_A_MAPPING_ADDRESS));
+    }
+    let same = known.is_some_and(|mapping| {
+        let external = mapping.place.external();
+        mapping.mac == mac && external.is_some_and(|external| external.there == there)
+    });
+    let gen = known.map(|mapping| mapping.gen);
+    match step(gen, asked, same, OVNET_A_MAPPING_GEN)? {
+        Step::Keep => {
+            if let Some(mapping) = known {
+                mapping.expiry.refresh(ttl);
+            }
+            drop(reader);
+            if ttl.soft.or(ttl.hard).is_some() {
+                host.start_sweep();
+            }
+            Ok(Outcome::Unchanged)
+        }
+        Step::Install(gen) => {
+            drop(reader);
+            let external = Arc::new(External::new(vni, address, there, mac)?, GFP_KERNEL)?;
+            let mapping = Mapping::new(gen, mac, Place::External(external), Expiry::new(ttl));
+            install(host, vni, address, mapping).map(|()| Outcome::Installed)
+        }
+    }
+}
+
+/// Whether a mapping says that the node is there, and whether it forwards strays.
+fn is_there(
+    mapping: &Mapping,
+    mac: Mac,
+    port: Option<&DeviceRef<Port>>,
+    to: Locator,
+    peer: Vni,
+) -> (bool, bool) {
+    let (there, forwards) = match (mapping.place.settled(), port) {
+        (Place::Local(known), Some(port)) => (known.is(port), false),
+        (Place::Remote(away), None) => (away.leads_to(to, peer), false),
+        (Place::Moved(away), None) => (away.leads_to(to, peer), true),
+        (Place::Held(hold), None) => match &hold.stage {
+            Stage::Standby(_, Some(away)) => (away.leads_to(to, peer), false),
+            _ => (false, false),
+        },
+        _ => (false, false),
+    };
+    (there && mapping.mac == mac, forwards)
+}
+
+/// Says that an address does not exist, for now.
+fn refuse(host: &Host, vni: Vni, address: Ipv4Addr, ttl: Ttl) -> Result<Outcome, Refusal> {
+    const DEFAULT: u32 = 1000;
+    let _control = host.control().lock();
+    with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
+    let reader = rcu::read_lock();
+    let known = host
+        .mapping(vni, address, Rcu::from(&reader))
+        .is_some_and(|mapping| mapping.place.is_known());
+    drop(reader);
+    if known {
+        let text = c"that address has a mapping: delete it";
+        return Err(Refusal::new(EEXIST, text).at(OVNET_A_MAPPING_STATE));
+    }
+    host.refuse_miss(key(vni, address), ttl.hard.unwrap_or(DEFAULT))?;
+    Ok(Outcome::Installed)
 }
 
 /// Removes a remote host that no mapping points to: one that was made for a mapping that did not come to
@@ -213,11 +518,11 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));
-    let deleted = known.is_none_or(|mapping| matches!(mapping.place, Place::Deleted));
+    let deleted = known.is_none_or(|mapping| !mapping.place.is_known());
     if deleted && asked.is_none() {
         return Err(no_mapping());
     }
-    if known.is_some_and(|mapping| matches!(mapping.place, Place::Local(_))) {
+    if known.is_some_and(|mapping| mapping.place.port().is_some()) {
         let text = c"a port of this host has that address: delete the port";
         return Err(Refusal::new(EBUSY, text).at(OVNET_A_MAPPING_ADDRESS));
     }
@@ -227,8 +532,13 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     match step(gen_known, asked, deleted, OVNET_A_MAPPING_GEN)? {
         Step::Keep => Ok(()),
         Step::Install(gen) => {
-            let place = Place::Deleted;
-            install(host, vni, address, Mapping { gen, mac, place })
+            let expiry = Expiry::new(Ttl::default());
+            install(
+                host,
+                vni,
+                address,
+                Mapping::new(gen, mac, Place::Deleted, expiry),
+            )
         }
     }
 }
@@ -251,18 +561,53 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
             let net = request.net();
             Ok(put_mapping(message, host, key(vni, address), mapping, net)?)
         }
-        None => Err(no_mapping()),
+        None => match host.misses().table().get(key(vni, address), Rcu::from(&reader)) {
+            Some(miss) => Ok(put_miss(message, key(vni, address), miss)?),
+            None => Err(no_mapping()),
+        },
     }
 }
 
-/// Says where each node is, of one network or of all.
+/// Says where each node is, of one network or of all, and then what is asked for.
 pub(crate) fn dump(host: &Host, dump: &mut Dump<'_>) -> bool {
     let only = dump.u32(OVNET_A_MAPPING_VNI);
+    let wanted = |key| only.is_none_or(|vni| vni == unkey(key).0);
     let asker = dump.net();
     dump.put_table::<Mapping>(
         |key, mapping, message| put_mapping(message, host, key, mapping, asker),
-        |key, _| only.is_none_or(|vni| vni == unkey(key).0),
+        |key, _| wanted(key),
+    ) && dump.put_more(
+        host.misses().table(),
+        |key, miss, message| put_miss(message, key, miss),
+        |key, _| wanted(key),
     )
+}
+
+fn put_key(message: &mut Message<'_>, key: u64) -> Result {
+    let (vni, address) = unkey(key);
+    message.put_u32(OVNET_A_MAPPING_VNI, vni)?;
+    message.put_ipv4(OVNET_A_MAPPING_ADDRESS, address)
+}
+
+fn put_miss(message: &mut Message<'_>, key: u64, miss: &Miss) -> Result {
+    put_key(message, key)?;
+    let now = Moment::now();
+    match miss.refused_until(now) {
+        Some(until) => {
+            message.put_u32(
+                OVNET_A_MAPPING_STATE,
+                OVNET_MAPPING_STATE_NEGATIVE,
+            )?;
+            message.put_u32(OVNET_A_MAPPING_HARD_TTL, until.since(now))
+        }
+        None => {
+            message.put_u32(
+                OVNET_A_MAPPING_STATE,
+                OVNET_MAPPING_STATE_PENDING,
+            )?;
+            message.put_u32(OVNET_A_MAPPING_PARKED, miss.parked())
+        }
+    }
 }
 
 fn put_mapping(
@@ -272,23 +617,43 @@ fn put_mapping(
     mapping: &Mapping,
     asker: Net,
 ) -> Result {
-    let (vni, address) = unkey(key);
-    message.put_u32(OVNET_A_MAPPING_VNI, vni)?;
-    message.put_ipv4(OVNET_A_MAPPING_ADDRESS, address)?;
+    put_key(message, key)?;
     message.put_mac(OVNET_A_MAPPING_MAC, mapping.mac)?;
     message.put_u64(OVNET_A_MAPPING_GEN, mapping.gen)?;
     message.put_u32(OVNET_A_MAPPING_STATE, mapping.state())?;
     if let Some(locator) = mapping.locator(host) {
         message.put_locator(OVNET_A_MAPPING_LOCATOR, locator)?;
     }
-    match &mapping.place {
-        Place::Local(port) => put_device(
+    let place = mapping.place.settled();
+    if let Some(peer) = place.away().map(Away::peer) {
+        if peer != unkey(key).0 {
+            message.put_u32(OVNET_A_MAPPING_PEER_VNI, peer)?;
+        }
+    }
+    if let Some(external) = place.external() {
+        message.put(OVNET_A_MAPPING_EXTERNAL, &external.there)?;
+    }
+    let left = mapping.expiry.left();
+    for (attr, ms) in [
+        (OVNET_A_MAPPING_SOFT_TTL, left.soft),
+        (OVNET_A_MAPPING_HARD_TTL, left.hard),
+        (OVNET_A_MAPPING_IDLE, mapping.expiry.idle()),
+    ] {
+        if let Some(ms) = ms {
+            message.put_u32(attr, ms)?;
+        }
+    }
+    if let Some(queue) = place.queue() {
+        message.put_u32(OVNET_A_MAPPING_PARKED, queue.len())?;
+    }
+    match place.port() {
+        Some(port) => put_device(
             message,
             port,
             asker,
             OVNET_A_MAPPING_IFINDEX,
             OVNET_A_MAPPING_NETNS_ID,
         ),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

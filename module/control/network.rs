@@ -50,7 +50,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         Arc::new(
             Network {
                 vni,
-                fidelity: Atomic::new(fidelity.unwrap_or(ovnet_fidelity_OVNET_FIDELITY_SEMANTIC)),
+                fidelity: Atomic::new(fidelity.unwrap_or(OVNET_FIDELITY_SEMANTIC)),
                 ttl: Atomic::new(ttl.unwrap_or(DEFAULT_TTL).into()),
                 ports: Atomic::new(0),
                 mappings: Atomic::new(0),
@@ -80,7 +80,7 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
                 // The capacity was checked just now.
                 let _ = keys.push_within_capacity(key);
             }
-        })?;
+        });
         for &key in keys.iter() {
             left = left.saturating_sub(remove_mapping(host, key).into());
         }

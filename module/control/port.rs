@@ -3,27 +3,37 @@
 //! Ports: which device is which node.
 
 use super::{
-    generation,
-    mapping::{install, step, Step},
+    generation, locator,
+    mapping::{away, install, remove_mapping, step, Step},
     node_address, node_mac, own_locator, put_device, vni, with_network, Answer,
 };
 use crate::{
-    host::{key, Host, Mapping, Place},
+    expiry::{Expiry, Ttl},
+    hold::{Away, Hold, Place, Stage},
+    host::{key, unkey, Host, Mapping},
     net::{
         bindings::*,
         device::{Device, DeviceRef, Devices, Rtnl},
         namespace::{Net, OwnedNet},
-        netlink::{Dump, Message, Refusal, Request},
+        netlink::{self, Dump, Message, Refusal, Request},
+        queue::Queue,
         rcu::Rcu,
+        time::Moment,
     },
-    port::{Attachment, Port},
+    port::{Attachment, Port, Source},
 };
 use core::net::Ipv4Addr;
 use kernel::{
     prelude::*,
-    sync::{atomic::Relaxed, rcu, Arc},
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu, Arc,
+    },
 };
-use ovnet_engine::{Identity, Mac, Vni};
+use ovnet_engine::{DropReason, Identity, Mac, Vni};
+
+/// The most addresses and prefixes that a node may send from beside its own address.
+const SOURCES_MAX: usize = 64;
 
 /// The device of this host that a request names.
 fn find_device(
@@ -54,7 +64,7 @@ fn find_device(
     })
 }
 
-/// The port of this host that is attached as a node.
+/// The port of this host whose node has that address.
 pub(super) fn find_port(
     host: &Host,
     vni: Vni,
@@ -63,7 +73,7 @@ pub(super) fn find_port(
 ) -> Result<Option<DeviceRef<Port>>> {
     let found = Devices::of::<Host>(host.net(), rtnl)?
         .iter::<Port>()
-        .find(|device| node_of(device.driver()) == Some((vni, address)));
+        .find(|device| device.driver().has_address(vni, address));
     Ok(found)
 }
 
@@ -74,12 +84,100 @@ fn node_of(port: &Port) -> Option<(Vni, Ipv4Addr)> {
     Some((attachment.network.vni, attachment.identity.address))
 }
 
-/// Makes a device the port of a node.
+/// What a request says of a port beside its node.
+struct Asked {
+    mac: Mac,
+    gen: Option<u64>,
+    state: u32,
+    learns: bool,
+    sources: KVec<Source>,
+}
+
+impl Asked {
+    /// What is not said stays as it is for the same node.
+    fn read(
+        request: &Request<'_>,
+        old: Option<&Attachment>,
+        address: Ipv4Addr,
+    ) -> Result<Self, Refusal> {
+        let mac = match old {
+            Some(old) if !request.has(OVNET_A_PORT_MAC) => old.mac,
+            _ => node_mac(request, OVNET_A_PORT_MAC, address)?,
+        };
+        let state = match (request.u32(OVNET_A_PORT_STATE), old) {
+            (Some(OVNET_PORT_STATE_INACTIVE), _) => {
+                let text = c"a port is inactive when its node is set elsewhere";
+                return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_STATE));
+            }
+            (Some(state), _) => state,
+            (None, Some(old)) if old.state.load(Relaxed) != OVNET_PORT_STATE_INACTIVE => {
+                old.state.load(Relaxed)
+            }
+            (None, _) => OVNET_PORT_STATE_ACTIVE,
+        };
+        let learns = match (request.u32(OVNET_A_PORT_SOURCE_CHECK), old) {
+            (Some(check), _) => check == OVNET_SOURCE_CHECK_LEARN,
+            (None, old) => old.is_some_and(|old| old.learns),
+        };
+        let mut count = 0_usize;
+        request.each_nest(OVNET_A_PORT_SOURCE, &netlink::SOURCE, |_| {
+            count = count.wrapping_add(1);
+            Ok(())
+        })?;
+        if count > SOURCES_MAX {
+            let text = c"a port takes at most 64 sources";
+            return Err(Refusal::new(ENOSPC, text).at(OVNET_A_PORT_SOURCE));
+        }
+        let kept = old.filter(|_| count == 0).map_or(0, |old| old.sources.len());
+        // An RCU reader may not sleep for memory.
+        let mut sources = KVec::with_capacity(count.max(kept), GFP_ATOMIC)?;
+        let full = |_| Refusal::from(ENOMEM);
+        if count > 0 {
+            request.each_nest(OVNET_A_PORT_SOURCE, &netlink::SOURCE, |attrs| {
+                let prefix = attrs.ipv4(OVNET_A_SOURCE_ADDRESS).ok_or_else(|| {
+                    attrs.missing(OVNET_A_SOURCE_ADDRESS, c"the source's address is missing")
+                })?;
+                let len = attrs.u8(OVNET_A_SOURCE_PREFIX_LEN).unwrap_or(32);
+                if prefix.is_unspecified() && len == 32 {
+                    return Ok(());
+                }
+                let outside = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+                if prefix.to_bits() & outside != 0 {
+                    let text = c"the source's address has bits beyond its prefix length";
+                    let refusal = Refusal::new(EINVAL, text).at(OVNET_A_SOURCE_ADDRESS);
+                    return Err(attrs.refuse(&refusal).into());
+                }
+                let used = old
+                    .and_then(|old| {
+                        let mut known = old.sources.iter();
+                        known.find(|known| known.prefix == prefix && known.len == len)
+                    })
+                    .map_or(0, |known| known.used.load(Relaxed));
+                let source = Source::new(prefix, len, used);
+                sources.push_within_capacity(source).map_err(full)?;
+                Ok(())
+            })?;
+        } else if let Some(old) = old {
+            for known in &old.sources {
+                let used = known.used.load(Relaxed);
+                let source = Source::new(known.prefix, known.len, used);
+                sources.push_within_capacity(source).map_err(full)?;
+            }
+        }
+        Ok(Asked {
+            mac,
+            gen: generation(request, OVNET_A_PORT_GEN),
+            state,
+            learns,
+            sources,
+        })
+    }
+}
+
+/// Makes a device the port of a node, or changes where the node is in a move.
 pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let vni = vni(request, OVNET_A_PORT_VNI)?;
     let address = node_address(request, OVNET_A_PORT_ADDRESS)?;
-    let mac = node_mac(request, OVNET_A_PORT_MAC, address)?;
-    let asked = generation(request, OVNET_A_PORT_GEN);
     let rtnl = Rtnl::lock();
     let device = find_device(host, request, &rtnl)?;
     let _control = host.control().lock();
@@ -91,39 +189,56 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
             Refusal::new(Error::from_errno(-OVNET_EADDRINUSE), text).at(OVNET_A_PORT_ADDRESS)
         );
     }
-    let reader = rcu::read_lock();
-    let known = host.mapping(vni, address, Rcu::from(&reader));
-    let same = known.is_some_and(|mapping| {
-        mapping.mac == mac && matches!(&mapping.place, Place::Local(port) if port.is(&device))
-    });
-    let step = step(
-        known.map(|mapping| mapping.gen),
-        asked,
-        same,
-        OVNET_A_PORT_GEN,
-    )?;
-    drop(reader);
-
     let old = node_of(device.driver());
-    device.adopt_mac(mac.octets(), &rtnl)?;
+    let reader = rcu::read_lock();
+    let rcu = Rcu::from(&reader);
+    let attached = device
+        .driver()
+        .attachment(rcu)
+        .filter(|_| old == Some((vni, address)));
+    let asked = Asked::read(request, attached, address)?;
+    let used = attached.map_or(0, |old| old.used.load(Relaxed));
+    let state_before = attached.map_or(OVNET_PORT_STATE_INACTIVE, |old| old.state.load(Relaxed));
+    drop(reader);
+    let forward = match request.ipv6(OVNET_A_PORT_LOCATOR) {
+        None => None,
+        Some(_) if asked.state != OVNET_PORT_STATE_FROZEN => {
+            let text = c"only a frozen port forwards";
+            return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_LOCATOR));
+        }
+        Some(_) => {
+            let to = locator(request, OVNET_A_PORT_LOCATOR)?;
+            Some(away(host, to, vni, vni)?)
+        }
+    };
+    let step = place(host, vni, address, &device, &asked, forward)?;
+
+    device.adopt_mac(asked.mac.octets(), &rtnl)?;
     device.driver().set_attachment(Some(Attachment {
         network,
         identity: Identity {
             mac: Mac(device.mac()),
             address,
         },
-        mac,
+        mac: asked.mac,
+        learns: asked.learns,
+        sources: asked.sources,
+        // What installs the mapping says what is.
+        state: Atomic::new(match step {
+            Some(_) => asked.state,
+            None => state_before,
+        }),
+        used: Atomic::new(used),
     }))?;
     count_port(host, vni, 1);
     if let Some((vni, _)) = old {
         count_port(host, vni, -1);
     }
     let mut installed = Ok(());
-    if let Step::Install(gen) = step {
-        let place = Place::Local(device.clone());
-        installed = install(host, vni, address, Mapping { gen, mac, place });
+    if let Some(mapping) = step {
+        installed = install(host, vni, address, mapping);
     }
-    if installed.is_err() {
+    if installed.is_err() && old != Some((vni, address)) {
         release(host, device.driver(), &device);
     }
     // Whether the new address took or not: a mapping that stayed would hold the device for ever.
@@ -133,6 +248,89 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     installed?;
     host.report_port(&device, Some((vni, address)));
     Ok(())
+}
+
+/// The mapping that the node of a port is to have, if it is not what it should be.
+fn place(
+    host: &Host,
+    vni: Vni,
+    address: Ipv4Addr,
+    device: &DeviceRef<Port>,
+    asked: &Asked,
+    forward: Option<Away>,
+) -> Result<Option<Mapping>, Refusal> {
+    let reader = rcu::read_lock();
+    let known = host.mapping(vni, address, Rcu::from(&reader));
+    let gen = known.map_or(0, |mapping| mapping.gen);
+    let here = known.map(|mapping| mapping.place.settled());
+    let queue = here.and_then(Place::queue).cloned();
+    let stage = match here {
+        Some(Place::Held(hold)) => Some(&hold.stage),
+        _ => None,
+    };
+    let still = |gen, place| {
+        let expiry = Expiry::new(Ttl::default());
+        Ok(Some(Mapping::new(gen, asked.mac, place, expiry)))
+    };
+    if asked.state != OVNET_PORT_STATE_ACTIVE && asked.gen.is_some_and(|g| g != gen)
+    {
+        let text = c"only an active port takes a generation: the states before change no mapping";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_GEN));
+    }
+    match asked.state {
+        OVNET_PORT_STATE_STANDBY => {
+            let now = match (here, stage) {
+                (_, Some(Stage::Standby(port, _))) if port.is(device) => return Ok(None),
+                (Some(Place::Remote(away) | Place::Moved(away)), _) => Some(away.clone()),
+                (None | Some(Place::Deleted), _) => None,
+                _ => {
+                    let text = c"the node is at a port of this host already";
+                    return Err(Refusal::new(EBUSY, text).at(OVNET_A_PORT_STATE));
+                }
+            };
+            drop(reader);
+            let stage = Stage::Standby(device.clone(), now);
+            let queue = Arc::pin_init(Queue::new(), GFP_KERNEL)?;
+            still(gen, Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?))
+        }
+        OVNET_PORT_STATE_FROZEN => {
+            let local = matches!(here, Some(Place::Local(port)) if port.is(device));
+            match stage {
+                Some(Stage::Frozen(port, to)) if port.is(device) => {
+                    let to = to.as_ref().map(Away::destination);
+                    if to == forward.as_ref().map(Away::destination) {
+                        return Ok(None);
+                    }
+                }
+                _ if local => {}
+                _ => {
+                    let text = c"the node is not at this port: only an active port can freeze";
+                    return Err(Refusal::new(EBUSY, text).at(OVNET_A_PORT_STATE));
+                }
+            }
+            drop(reader);
+            let queue = match queue {
+                // What waits is forwarded as soon as there is somewhere to.
+                Some(queue) if forward.is_none() => queue,
+                _ => Arc::pin_init(Queue::new(), GFP_KERNEL)?,
+            };
+            let stage = Stage::Frozen(device.clone(), forward);
+            still(gen, Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?))
+        }
+        _ => {
+            let thaws = matches!(stage, Some(Stage::Frozen(port, _)) if port.is(device));
+            let local = matches!(here, Some(Place::Local(port)) if port.is(device));
+            let same = known.is_some_and(|mapping| mapping.mac == asked.mac) && (local || thaws);
+            let step = step(known.map(|known| known.gen), asked.gen, same, OVNET_A_PORT_GEN)?;
+            drop(reader);
+            match step {
+                Step::Keep if !thaws => Ok(None),
+                // The node stays: nothing has changed for anybody else.
+                Step::Keep => still(gen, Place::Local(device.clone())),
+                Step::Install(gen) => still(gen, Place::Local(device.clone())),
+            }
+        }
+    }
 }
 
 fn count_port(host: &Host, vni: Vni, change: i32) {
@@ -165,35 +363,79 @@ fn release(host: &Host, port: &Port, device: &Device) -> bool {
     let Some((vni, address)) = node_of(port) else {
         return false;
     };
+    bury(host, vni, address, device);
+    bury_others(host, device);
     // Setting nothing needs no memory.
     let _ = port.set_attachment(None);
-    bury(host, vni, address, device);
+    // What it sent and what still waits would find no port.
+    host.purge_misses(device);
+    host.holds().for_each(|_, hold| {
+        hold.queue.purge(device, |packet| {
+            host.drop_packet(packet, DropReason::PortUnconfigured)
+        });
+    });
     count_port(host, vni, -1);
     host.report_port(device, None);
     true
 }
 
 /// Ends the mapping of an address that a port no longer has, unless the node is elsewhere by now. What was
-/// known stays known: the tombstone keeps the generation. Under the control lock.
+/// known stays known: the tombstone keeps the generation. A port that stood by leaves the node where it is,
+/// and what waited goes there. Under the control lock.
 fn bury(host: &Host, vni: Vni, address: Ipv4Addr, device: &Device) {
     let reader = rcu::read_lock();
-    let gen_mac = match host.mapping(vni, address, Rcu::from(&reader)) {
-        Some(mapping) => match &mapping.place {
-            Place::Local(port) if port.is(device) => Some((mapping.gen, mapping.mac)),
+    let Some(mapping) = host
+        .mapping(vni, address, Rcu::from(&reader))
+        .filter(|mapping| mapping.place.port().is_some_and(|port| port.is(device)))
+    else {
+        return;
+    };
+    let (gen, mac, left) = (mapping.gen, mapping.mac, mapping.expiry.left());
+    let away = match &mapping.place {
+        Place::Held(hold) => match &hold.stage {
+            Stage::Standby(_, away) => away.clone(),
             _ => None,
         },
-        None => None,
+        _ => None,
     };
     drop(reader);
-    if let Some((gen, mac)) = gen_mac {
-        let place = Place::Deleted;
-        if install(host, vni, address, Mapping { gen, mac, place }).is_err() {
-            // Without memory for the tombstone the mapping must go all the same: it holds the device.
-            if host.mappings().remove(key(vni, address)) {
-                let _ = with_network(host, vni, OVNET_A_PORT_VNI, |network| {
-                    network.mappings.fetch_sub(1, Relaxed)
-                });
+    let (first, then) = match away {
+        Some(away) => (Place::Moved(away.clone()), Some(Place::Remote(away))),
+        None => (Place::Deleted, None),
+    };
+    let mut steps = [Some(first), then].into_iter().flatten();
+    let buried = steps.try_for_each(|place| {
+        let mapping = Mapping::new(gen, mac, place, Expiry::new(left));
+        install(host, vni, address, mapping).map_err(|_| ())
+    });
+    if buried.is_err() {
+        // Without memory for the new mapping the old one must go all the same: it holds the device.
+        remove_mapping(host, key(vni, address));
+    }
+}
+
+/// Ends the mappings of further addresses of a port, and of those that other networks know its node by.
+fn bury_others(host: &Host, device: &Device) {
+    const BATCH: usize = 32;
+    loop {
+        let mut keys = [0; BATCH];
+        let mut found = 0;
+        host.mappings().for_each(|key, mapping| {
+            if mapping.place.port().is_some_and(|port| port.is(device)) {
+                if let Some(slot) = keys.get_mut(found) {
+                    *slot = key;
+                    found = found.wrapping_add(1);
+                }
             }
+        });
+        for &key in keys.iter().take(found) {
+            let (vni, address) = unkey(key);
+            if let Some(vni) = Vni::new(vni) {
+                bury(host, vni, address, device);
+            }
+        }
+        if found < BATCH {
+            return;
         }
     }
 }
@@ -247,6 +489,35 @@ fn put_port(
     message.put_u32(OVNET_A_PORT_VNI, attachment.network.vni.get())?;
     message.put_ipv4(OVNET_A_PORT_ADDRESS, attachment.identity.address)?;
     message.put_mac(OVNET_A_PORT_MAC, attachment.mac)?;
+    message.put_u32(OVNET_A_PORT_STATE, attachment.state.load(Relaxed))?;
+    let check = if attachment.learns {
+        OVNET_SOURCE_CHECK_LEARN
+    } else {
+        OVNET_SOURCE_CHECK_STRICT
+    };
+    message.put_u32(OVNET_A_PORT_SOURCE_CHECK, check)?;
+    let now = Moment::now();
+    let idle = |used: &Atomic<u32>| {
+        let used = Moment::of_word(used.load(Relaxed))?;
+        Some(now.since(used))
+    };
+    if let Some(idle) = idle(&attachment.used) {
+        message.put_u32(OVNET_A_PORT_IDLE, idle)?;
+    }
+    for source in &attachment.sources {
+        message.put_nest(OVNET_A_PORT_SOURCE, |message| {
+            message.put_ipv4(OVNET_A_SOURCE_ADDRESS, source.prefix)?;
+            message.put_u8(OVNET_A_SOURCE_PREFIX_LEN, source.len)?;
+            idle(&source.used).map_or(Ok(()), |idle| message.put_u32(OVNET_A_SOURCE_IDLE, idle))
+        })?;
+    }
+    let mapping = host.mapping(attachment.network.vni, attachment.identity.address, rcu);
+    if let Some(Place::Held(hold)) = mapping.map(|mapping| mapping.place.settled()) {
+        message.put_u32(OVNET_A_PORT_PARKED, hold.queue.len())?;
+        if let Stage::Frozen(_, Some(away)) = &hold.stage {
+            message.put_locator(OVNET_A_PORT_LOCATOR, away.remote.locator)?;
+        }
+    }
     match host.mapping(attachment.network.vni, attachment.identity.address, rcu) {
         Some(mapping) => message.put_u64(OVNET_A_PORT_GEN, mapping.gen),
         None => Ok(()),

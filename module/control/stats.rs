@@ -26,6 +26,7 @@ pub(crate) fn get(host: &Host, _: &Request<'_>, message: &mut Message<'_>) -> An
         (OVNET_A_STATS_ARP_REPLIES, Count::ArpReplies),
         (OVNET_A_STATS_ICMP_ERRORS, Count::IcmpErrors),
         (OVNET_A_STATS_LABELS_CLEARED, Count::LabelsCleared),
+        (OVNET_A_STATS_FORWARDED, Count::Forwarded),
     ] {
         message.put_u64(attr, stats.get(count))?;
     }

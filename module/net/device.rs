@@ -9,6 +9,7 @@
 use super::{
     bindings,
     namespace::{Namespaced, Net, Registry, Slot},
+    queue::Turn,
     rcu::Rcu,
     skb::Skb,
 };
@@ -29,10 +30,17 @@ pub(crate) trait Driver: Sized + Send + Sync + 'static {
     type Substrate: Namespaced;
 
     /// The state of a new device.
-    fn new() -> Self;
+    fn new() -> Result<Self>;
 
     /// Takes a frame that the node sends. Softirqs are off.
-    fn transmit(&self, device: &Device, substrate: &Self::Substrate, frame: Skb, rcu: Rcu<'_>);
+    fn transmit(
+        &self,
+        device: &Device,
+        substrate: &Self::Substrate,
+        frame: Skb,
+        turn: Turn,
+        rcu: Rcu<'_>,
+    );
 
     /// Lets go of every reference to the device: it is being unregistered. Under RTNL.
     fn detach(&self, device: &Device, substrate: &Self::Substrate, rtnl: &Rtnl);
@@ -442,10 +450,15 @@ impl<D: Driver> LinkKind<D> {
     unsafe extern "C" fn init(device: *mut bindings::net_device) -> i32 {
         // SAFETY: `newlink` has set the substrate; RTNL protects its list, and the member stays where it
         // is until `uninit`.
+        let driver = match D::new() {
+            Ok(driver) => driver,
+            Err(error) => return error.to_errno(),
+        };
+        // SAFETY: As above.
         unsafe {
             let private = private::<D>(device);
             let slot = (*private).substrate;
-            (*private).driver.write(D::new());
+            (*private).driver.write(driver);
             (*private).member.device = device;
             bindings::ovnet_list_add(&raw mut (*private).member.link, (*slot).devices.get());
             *(*slot).changes.get() = (*(*slot).changes.get()).wrapping_add(1);
@@ -495,11 +508,33 @@ impl<D: Driver> LinkKind<D> {
                     Device::from_raw(device),
                     &*(*(*private).substrate).value,
                     frame,
+                    Turn::New,
                     Rcu::assume(),
                 );
             }
         }
-        bindings::netdev_tx_NETDEV_TX_OK
+        bindings::NETDEV_TX_OK
+    }
+
+    /// Transmits a frame that has waited since the node sent it, in [`as_softirq`](super::lock::as_softirq).
+    /// Its device must still be registered: `detach` takes out of queues what waits.
+    pub(crate) fn transmit_again(frame: Skb, rcu: Rcu<'_>) {
+        let device = frame.device();
+        // SAFETY: The frame's device is valid, see above; if its operations are this driver's then so is
+        // the device, and state and substrate are valid until `uninit`.
+        unsafe {
+            if device.is_null() || !ptr::eq(bindings::ovnet_dev_ops(device), Self::OPS) {
+                return;
+            }
+            let private = private::<D>(device);
+            (*private).driver.assume_init_ref().transmit(
+                Device::from_raw(device),
+                &*(*(*private).substrate).value,
+                frame,
+                Turn::Waited,
+                rcu,
+            );
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     bindings,
-    namespace::Registry,
+    namespace::{Net, Registry},
     netlink::{Dump, Message, Refusal, Request},
     table::Table,
 };
@@ -12,24 +12,76 @@ use crate::{
     control,
     host::{Host, Mapping, Network, Remote},
 };
-use kernel::{error::to_result, prelude::*, sync::Arc};
+use kernel::{error::to_result, ffi::c_ulong, prelude::*, sync::Arc, types::Opaque};
 
 /// The registered family. Dropping it waits for requests under way.
 pub(crate) struct FamilyRegistration(());
 
+/// Tells hosts of sockets that close.
+///
+/// # Invariants
+///
+/// Only the kernel uses it, from its registration until it is taken back.
+struct Notifier(Opaque<bindings::notifier_block>);
+
+// SAFETY: The kernel synchronises its use.
+unsafe impl Sync for Notifier {}
+
+static NOTIFIER: Notifier = Notifier(Opaque::uninit());
+
+/// # Safety
+///
+/// Called by the kernel with a [`bindings::netlink_notify`], in process context.
+unsafe extern "C" fn socket_event(
+    _: *mut bindings::notifier_block,
+    event: c_ulong,
+    notify: *mut c_void,
+) -> i32 {
+    if event == bindings::OVNET_NETLINK_URELEASE {
+        // SAFETY: By the contract; the closing socket keeps its namespace meanwhile.
+        let (protocol, port, net) = unsafe {
+            let notify = &*notify.cast::<bindings::netlink_notify>();
+            (notify.protocol, notify.portid, Net::from_raw(notify.net))
+        };
+        if protocol == bindings::OVNET_NETLINK_GENERIC {
+            if let Ok(host) = Registry::<Host>::state(net) {
+                host.socket_closed(port);
+            }
+        }
+    }
+    0
+}
+
 impl FamilyRegistration {
     /// Registers the family.
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: The family is static and complete.
-        to_result(unsafe { bindings::genl_register_family(&raw mut bindings::ovnet_nl_family) })?;
+        let block = bindings::notifier_block {
+            notifier_call: Some(socket_event),
+            ..pin_init::zeroed()
+        };
+        // SAFETY: The block is static, and not registered now; the family is static and complete.
+        unsafe {
+            NOTIFIER.0.get().write(block);
+            to_result(bindings::netlink_register_notifier(NOTIFIER.0.get()))?;
+            let result = to_result(bindings::genl_register_family(
+                &raw mut bindings::ovnet_nl_family,
+            ));
+            if let Err(error) = result {
+                bindings::netlink_unregister_notifier(NOTIFIER.0.get());
+                return Err(error);
+            }
+        }
         Ok(FamilyRegistration(()))
     }
 }
 
 impl Drop for FamilyRegistration {
     fn drop(&mut self) {
-        // SAFETY: It is registered.
-        unsafe { bindings::genl_unregister_family(&raw mut bindings::ovnet_nl_family) };
+        // SAFETY: Both are registered.
+        unsafe {
+            bindings::genl_unregister_family(&raw mut bindings::ovnet_nl_family);
+            bindings::netlink_unregister_notifier(NOTIFIER.0.get());
+        }
     }
 }
 
@@ -50,7 +102,7 @@ unsafe fn answer(
     };
     match result {
         Ok(()) => 0,
-        Err(refusal) => request.refuse(&refusal),
+        Err(refusal) => request.refuse(&refusal).to_errno(),
     }
 }
 
@@ -161,6 +213,7 @@ get! {
     ovnet_nl_host_get_doit => control::host::get,
     ovnet_nl_network_get_doit => control::network::get,
     ovnet_nl_port_get_doit => control::port::get,
+    ovnet_nl_mapping_batch_doit => control::mapping::batch,
     ovnet_nl_mapping_get_doit => control::mapping::get,
     ovnet_nl_stats_get_doit => control::stats::get,
 }

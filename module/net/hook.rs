@@ -45,7 +45,7 @@ impl Hook {
                 hook: Some(hook::<R>),
                 priv_: core::ptr::from_ref(receiver).cast_mut().cast(),
                 pf: bindings::NFPROTO_IPV6 as u8,
-                hooknum: bindings::nf_inet_hooks_NF_INET_PRE_ROUTING,
+                hooknum: bindings::NF_INET_PRE_ROUTING,
                 priority: PRIORITY,
                 ..pin_init::zeroed()
             }),

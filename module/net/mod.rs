@@ -11,12 +11,16 @@ pub(crate) mod counters;
 pub(crate) mod device;
 mod family;
 pub(crate) mod hook;
+pub(crate) mod lock;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod queue;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod table;
+pub(crate) mod time;
+pub(crate) mod work;
 
 pub(crate) use family::FamilyRegistration;

@@ -10,6 +10,7 @@ use super::{
     device::{self, Rtnl},
     hook::{Hook, Receiver},
     rcu,
+    work::{Later, Worker},
 };
 use core::{cell::UnsafeCell, ptr};
 use kernel::{error::to_result, prelude::*, types::Opaque};
@@ -91,7 +92,7 @@ impl Drop for OwnedNet {
 }
 
 /// State that every namespace has one of.
-pub(crate) trait Namespaced: Sized + Send + Sync + 'static {
+pub(crate) trait Namespaced: Worker + Sized + Send + Sync + 'static {
     /// The one registry of this type.
     fn registry() -> &'static Registry<Self>;
 
@@ -114,6 +115,8 @@ pub(super) struct Slot<T> {
     pub(super) changes: UnsafeCell<u32>,
     /// The state, a leaked box, from `init` to `exit`.
     pub(super) value: *mut T,
+    /// What the state puts off.
+    later: Option<Later>,
 }
 
 /// Where the kernel finds the state of a type.
@@ -177,6 +180,16 @@ impl<T: Namespaced> Registry<T> {
         Ok(unsafe { &*(*slot).value })
     }
 
+    /// Lets the state of a namespace work in so many milliseconds, unless it will anyway. Any context.
+    pub(crate) fn work_within(net: Net, ms: u32) {
+        if let Ok(slot) = Self::slot(net) {
+            // SAFETY: Packets and requests are over before `exit` takes the work away.
+            if let Some(later) = unsafe { &(*slot).later } {
+                later.within(ms);
+            }
+        }
+    }
+
     /// Lets the state of a namespace receive the namespace's packets, or no more.
     pub(crate) fn receive(net: Net, on: bool, _: &Rtnl) -> Result
     where
@@ -210,7 +223,9 @@ impl<T: Namespaced> Registry<T> {
                 (&raw mut (*slot).changes).write(UnsafeCell::new(0));
                 // Pinned: it stays in its box until `exit`.
                 let value = KBox::try_pin_init(T::new(net), GFP_KERNEL)?;
+                let later = Later::new(&raw const *value)?;
                 (*slot).value = KBox::into_raw(Pin::into_inner_unchecked(value));
+                (&raw mut (*slot).later).write(Some(later));
             }
             Ok(())
         });
@@ -241,8 +256,9 @@ impl<T: Namespaced> Registry<T> {
         // SAFETY: `init` succeeded, and this is the last use of the slot.
         unsafe {
             if let Ok(slot) = Self::slot(Net::from_raw(net)) {
-                // The hook hands packets to the value: it goes first.
+                // The hook hands packets to the value: it goes first. Work uses the value, too.
                 ptr::drop_in_place(&raw mut (*slot).hook);
+                (*slot).later = None;
                 let wait = (*(*slot).value).leaves_callbacks();
                 drop(KBox::from_raw((*slot).value));
                 if wait {

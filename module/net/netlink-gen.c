@@ -35,9 +35,44 @@ static const struct netlink_range_validation ovnet_a_mapping_gen_range = {
 	.max	= OVNET_GEN_MAX,
 };
 
+static const struct netlink_range_validation ovnet_a_mapping_peer_vni_range = {
+	.min	= 1ULL,
+	.max	= OVNET_VNI_MAX,
+};
+
+static const struct netlink_range_validation ovnet_a_mapping_soft_ttl_range = {
+	.max	= OVNET_TTL_MAX,
+};
+
+static const struct netlink_range_validation ovnet_a_mapping_hard_ttl_range = {
+	.max	= OVNET_TTL_MAX,
+};
+
+/* Common nested types */
+const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1] = {
+	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
+	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
+	[OVNET_A_MAPPING_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+	[OVNET_A_MAPPING_MAC] = NLA_POLICY_EXACT_LEN(6),
+	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
+	[OVNET_A_MAPPING_STATE] = NLA_POLICY_MAX(NLA_U32, 6),
+	[OVNET_A_MAPPING_PEER_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_peer_vni_range),
+	[OVNET_A_MAPPING_SOFT_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_soft_ttl_range),
+	[OVNET_A_MAPPING_HARD_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_hard_ttl_range),
+	[OVNET_A_MAPPING_EXTERNAL] = NLA_POLICY_EXACT_LEN(16),
+};
+
+const struct nla_policy ovnet_source_nl_policy[OVNET_A_SOURCE_IDLE + 1] = {
+	[OVNET_A_SOURCE_ADDRESS] = { .type = NLA_BE32, },
+	[OVNET_A_SOURCE_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U8, 32),
+	[OVNET_A_SOURCE_IDLE] = { .type = NLA_U32, },
+};
+
 /* OVNET_CMD_HOST_SET - do */
-static const struct nla_policy ovnet_host_set_nl_policy[OVNET_A_HOST_LOCATOR + 1] = {
+static const struct nla_policy ovnet_host_set_nl_policy[OVNET_A_HOST_MAPPINGS_MAX + 1] = {
 	[OVNET_A_HOST_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+	[OVNET_A_HOST_RESOLVER] = NLA_POLICY_MAX(NLA_U32, 3),
+	[OVNET_A_HOST_MAPPINGS_MAX] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* OVNET_CMD_HOST_DEL - do */
@@ -68,13 +103,17 @@ static const struct nla_policy ovnet_network_get_nl_policy[OVNET_A_NETWORK_VNI +
 };
 
 /* OVNET_CMD_PORT_SET - do */
-static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_GEN + 1] = {
+static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_SOURCE + 1] = {
 	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
 	[OVNET_A_PORT_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_port_vni_range),
 	[OVNET_A_PORT_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_PORT_MAC] = NLA_POLICY_EXACT_LEN(6),
 	[OVNET_A_PORT_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_port_gen_range),
+	[OVNET_A_PORT_STATE] = NLA_POLICY_MAX(NLA_U32, 3),
+	[OVNET_A_PORT_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+	[OVNET_A_PORT_SOURCE_CHECK] = NLA_POLICY_MAX(NLA_U32, 1),
+	[OVNET_A_PORT_SOURCE] = NLA_POLICY_NESTED(ovnet_source_nl_policy),
 };
 
 /* OVNET_CMD_PORT_DEL - do */
@@ -90,12 +129,17 @@ static const struct nla_policy ovnet_port_get_nl_policy[OVNET_A_PORT_NETNS_FD + 
 };
 
 /* OVNET_CMD_MAPPING_SET - do */
-static const struct nla_policy ovnet_mapping_set_nl_policy[OVNET_A_MAPPING_GEN + 1] = {
+static const struct nla_policy ovnet_mapping_set_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1] = {
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
 	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_MAPPING_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 	[OVNET_A_MAPPING_MAC] = NLA_POLICY_EXACT_LEN(6),
 	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
+	[OVNET_A_MAPPING_STATE] = NLA_POLICY_MAX(NLA_U32, 6),
+	[OVNET_A_MAPPING_PEER_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_peer_vni_range),
+	[OVNET_A_MAPPING_SOFT_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_soft_ttl_range),
+	[OVNET_A_MAPPING_HARD_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_hard_ttl_range),
+	[OVNET_A_MAPPING_EXTERNAL] = NLA_POLICY_EXACT_LEN(16),
 };
 
 /* OVNET_CMD_MAPPING_DEL - do */
@@ -116,13 +160,18 @@ static const struct nla_policy ovnet_mapping_get_dump_nl_policy[OVNET_A_MAPPING_
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
 };
 
+/* OVNET_CMD_MAPPING_BATCH - do */
+static const struct nla_policy ovnet_mapping_batch_nl_policy[OVNET_A_MAPPING_BATCH_MAPPING + 1] = {
+	[OVNET_A_MAPPING_BATCH_MAPPING] = NLA_POLICY_NESTED(ovnet_mapping_entry_nl_policy),
+};
+
 /* Ops table for ovnet */
 static const struct genl_split_ops ovnet_nl_ops[] = {
 	{
 		.cmd		= OVNET_CMD_HOST_SET,
 		.doit		= ovnet_nl_host_set_doit,
 		.policy		= ovnet_host_set_nl_policy,
-		.maxattr	= OVNET_A_HOST_LOCATOR,
+		.maxattr	= OVNET_A_HOST_MAPPINGS_MAX,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -178,7 +227,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_PORT_SET,
 		.doit		= ovnet_nl_port_set_doit,
 		.policy		= ovnet_port_set_nl_policy,
-		.maxattr	= OVNET_A_PORT_GEN,
+		.maxattr	= OVNET_A_PORT_SOURCE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -204,7 +253,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_MAPPING_SET,
 		.doit		= ovnet_nl_mapping_set_doit,
 		.policy		= ovnet_mapping_set_nl_policy,
-		.maxattr	= OVNET_A_MAPPING_GEN,
+		.maxattr	= OVNET_A_MAPPING_EXTERNAL,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -234,6 +283,13 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd	= OVNET_CMD_STATS_GET,
 		.doit	= ovnet_nl_stats_get_doit,
 		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_MAPPING_BATCH,
+		.doit		= ovnet_nl_mapping_batch_doit,
+		.policy		= ovnet_mapping_batch_nl_policy,
+		.maxattr	= OVNET_A_MAPPING_BATCH_MAPPING,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

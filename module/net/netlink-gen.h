@@ -12,6 +12,10 @@
 
 #include <uapi/linux/ovnet.h>
 
+/* Common nested types */
+extern const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1];
+extern const struct nla_policy ovnet_source_nl_policy[OVNET_A_SOURCE_IDLE + 1];
+
 int ovnet_nl_host_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_start(struct netlink_callback *cb);
@@ -38,6 +42,7 @@ int ovnet_nl_mapping_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_mapping_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb);
 int ovnet_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_mapping_batch_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	OVNET_NLGRP_EVENTS,

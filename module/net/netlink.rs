@@ -11,7 +11,7 @@ use super::{
     table::{Table, Walk},
 };
 use core::{marker::PhantomData, net::Ipv4Addr, slice};
-use kernel::{error::to_result, prelude::*};
+use kernel::{error::to_result, prelude::*, sync::rcu};
 use ovnet_engine::{Locator, Mac};
 
 /// Why a request is refused: an errno, a text for people, and the attribute that is at fault.
@@ -48,39 +48,33 @@ impl<E: Into<Error>> From<E> for Refusal {
     }
 }
 
-/// A request, and the attributes it came with.
-pub(crate) struct Request<'a> {
-    info: *mut bindings::genl_info,
-    _info: PhantomData<&'a bindings::genl_info>,
+/// The attributes of a request, or of one nest in it.
+///
+/// # Invariants
+///
+/// The table has an entry for each attribute that the policy of its set admits: null or a valid attribute of
+/// a message that outlives the value. The extended ack is null or valid.
+pub(crate) struct Attrs<'a> {
+    table: *const *mut bindings::nlattr,
+    ack: *mut bindings::netlink_ext_ack,
+    _message: PhantomData<&'a bindings::nlattr>,
 }
 
-impl<'a> Request<'a> {
-    /// # Safety
-    ///
-    /// `info` must be that of a request being handled, for all of `'a`.
-    pub(super) unsafe fn from_raw(info: *mut bindings::genl_info) -> Self {
-        Request {
-            info,
-            _info: PhantomData,
-        }
-    }
-
-    /// The namespace of the asker's socket.
-    pub(crate) fn net(&self) -> Net {
-        // SAFETY: The info is valid; the socket keeps its namespace while the request is handled.
-        unsafe { Net::from_raw(bindings::ovnet_info_net(self.info)) }
-    }
-
+impl Attrs<'_> {
     fn attr(&self, attr: u32) -> *mut bindings::nlattr {
-        // SAFETY: The info is valid, and only attributes of the command's own set are asked for, within
-        // the range that its policy gave the table.
-        unsafe { bindings::ovnet_info_attr(self.info, attr as i32) }
+        // SAFETY: By the invariant; only attributes of the set itself are asked for.
+        unsafe { *self.table.add(attr as usize) }
     }
 
     /// The bytes of an attribute, if it is there and has `N` of them.
     fn bytes<const N: usize>(&self, attr: u32) -> Option<[u8; N]> {
         // SAFETY: The pointer is null or an attribute of the message.
         unsafe { attr_bytes(self.attr(attr)) }
+    }
+
+    /// Whether the attribute is there.
+    pub(crate) fn has(&self, attr: u32) -> bool {
+        !self.attr(attr).is_null()
     }
 
     /// A `u8` attribute.
@@ -115,25 +109,101 @@ impl<'a> Request<'a> {
 
     /// The refusal of a request that lacks an attribute.
     pub(crate) fn missing(&self, attr: u32, text: &'static CStr) -> Refusal {
-        // SAFETY: The info is valid; so is its extack, or null.
-        unsafe {
-            if !(*self.info).extack.is_null() {
-                bindings::ovnet_extack_missing((*self.info).extack, attr as i32);
-            }
+        if !self.ack.is_null() {
+            // SAFETY: By the invariant.
+            unsafe { bindings::ovnet_extack_missing(self.ack, attr as i32) };
         }
         Refusal::new(EINVAL, text)
     }
 
-    /// Writes a refusal into the extended ack.
-    pub(super) fn refuse(&self, refusal: &Refusal) -> i32 {
+    /// Writes a refusal into the extended ack; what is left of it is the errno.
+    pub(crate) fn refuse(&self, refusal: &Refusal) -> Error {
         let bad = refusal
             .attr
             .map_or(core::ptr::null_mut(), |attr| self.attr(attr));
         if let Some(text) = refusal.text {
-            // SAFETY: The info is valid, the text static.
-            unsafe { bindings::ovnet_extack((*self.info).extack, text.as_char_ptr(), bad) };
+            // SAFETY: The ack is null or valid, the text static.
+            unsafe { bindings::ovnet_extack(self.ack, text.as_char_ptr(), bad) };
         }
-        refusal.errno.to_errno()
+        refusal.errno
+    }
+}
+
+/// A request, and the attributes it came with.
+pub(crate) struct Request<'a> {
+    info: *mut bindings::genl_info,
+    attrs: Attrs<'a>,
+}
+
+impl<'a> core::ops::Deref for Request<'a> {
+    type Target = Attrs<'a>;
+
+    fn deref(&self) -> &Attrs<'a> {
+        &self.attrs
+    }
+}
+
+impl<'a> Request<'a> {
+    /// # Safety
+    ///
+    /// `info` must be that of a request being handled, for all of `'a`.
+    pub(super) unsafe fn from_raw(info: *mut bindings::genl_info) -> Self {
+        // SAFETY: By the contract; the table was made by the command's policy.
+        let attrs = unsafe {
+            // INVARIANT: As above.
+            Attrs {
+                table: (*info).attrs,
+                ack: (*info).extack,
+                _message: PhantomData,
+            }
+        };
+        Request { info, attrs }
+    }
+
+    /// The namespace of the asker's socket.
+    pub(crate) fn net(&self) -> Net {
+        // SAFETY: The info is valid; the socket keeps its namespace while the request is handled.
+        unsafe { Net::from_raw(bindings::ovnet_info_net(self.info)) }
+    }
+
+    /// The port of the asker's socket.
+    pub(crate) fn port(&self) -> u32 {
+        // SAFETY: The info is valid.
+        unsafe { bindings::ovnet_info_port(self.info) }
+    }
+
+    /// Calls `f` with the attributes of each nest `attr`, whose set has `N` attributes, in order.
+    pub(crate) fn each_nest<const N: usize>(
+        &self,
+        attr: u32,
+        policy: &Policy<N>,
+        mut f: impl FnMut(&Attrs<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut nest = core::ptr::null_mut();
+        loop {
+            // SAFETY: The info is valid; the nest is null or an attribute of its message.
+            nest = unsafe { bindings::ovnet_info_next_attr(self.info, attr as i32, nest) };
+            if nest.is_null() {
+                return Ok(());
+            }
+            let mut table: [*mut bindings::nlattr; N] = [core::ptr::null_mut(); N];
+            // SAFETY: The table has room for all attributes up to the policy's last.
+            to_result(unsafe {
+                bindings::ovnet_nla_parse_nested(
+                    table.as_mut_ptr(),
+                    N.saturating_sub(1) as i32,
+                    nest,
+                    policy.0,
+                    self.attrs.ack,
+                )
+            })?;
+            // INVARIANT: The table was just filled.
+            f(&Attrs {
+                table: table.as_ptr(),
+                ack: self.attrs.ack,
+                _message: PhantomData,
+            })?;
+        }
     }
 
     /// Answers with one message.
@@ -152,6 +222,17 @@ impl<'a> Request<'a> {
         Ok(())
     }
 }
+
+/// The generated policy of a nest, for attributes below `N`.
+pub(crate) struct Policy<const N: usize>(*const bindings::nla_policy);
+
+/// The policy of a mapping in a batch.
+pub(crate) const MAPPING: Policy<{ bindings::OVNET_A_MAPPING_EXTERNAL as usize + 1 }> =
+    Policy((&raw const bindings::ovnet_mapping_entry_nl_policy).cast());
+
+/// The policy of a port's further source.
+pub(crate) const SOURCE: Policy<{ bindings::OVNET_A_SOURCE_IDLE as usize + 1 }> =
+    Policy((&raw const bindings::ovnet_source_nl_policy).cast());
 
 /// # Safety
 ///
@@ -305,7 +386,7 @@ pub(crate) fn send_event(net: Net, fill: impl FnOnce(&mut Message<'_>) -> Result
             0,
             &raw const bindings::ovnet_nl_family,
             0,
-            bindings::ovnet_cmd_OVNET_CMD_EVENT as u8,
+            bindings::OVNET_CMD_EVENT as u8,
         )
     };
     let mut message = Message::begin(buffer.0, header).ok_or(EMSGSIZE)?;
@@ -413,6 +494,39 @@ impl Dump<'_> {
             self.set_version(restarts);
             !wanted(key, value) || self.put(|message| fill(key, value, message))
         })
+    }
+
+    /// Appends a message per entry of another table that is `wanted`, after those of the walk. True: all are
+    /// done. The cursor is the bucket and how many of its entries are done.
+    pub(crate) fn put_more<V: Send + Sync>(
+        &mut self,
+        table: &Table<V>,
+        fill: impl Fn(u64, &V, &mut Message<'_>) -> Result,
+        wanted: impl Fn(u64, &V) -> bool,
+    ) -> bool {
+        const BITS: u32 = 16;
+        loop {
+            let bucket = (self.cursor() >> BITS) as u32;
+            let skip = self.cursor() & ((1 << BITS) - 1);
+            let mut done = 0_usize;
+            let mut fits = true;
+            let reader = rcu::read_lock();
+            let next = table.visit(bucket, 1, (&reader).into(), |key, value| {
+                if fits && done >= skip && wanted(key, value) {
+                    fits = self.put(|message| fill(key, value, message));
+                }
+                done = done.wrapping_add(fits as usize);
+            });
+            drop(reader);
+            if !fits {
+                self.set_cursor((bucket as usize) << BITS | done);
+                return false;
+            }
+            if next == 0 {
+                return true;
+            }
+            self.set_cursor((next as usize) << BITS);
+        }
     }
 
     /// Starts a walk over a table that belongs to the socket's namespace.

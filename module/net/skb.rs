@@ -5,8 +5,12 @@
 
 use super::{bindings, device::Device, namespace::Net, route::Route};
 use core::{net::Ipv4Addr, ptr::NonNull, slice};
-use kernel::prelude::*;
-use ovnet_engine::fast::L4Checksum;
+use kernel::{error::to_result, prelude::*};
+use ovnet_engine::{
+    fast::L4Checksum,
+    siit::{self, Beyond, View},
+    DropReason,
+};
 
 /// EtherType of IPv6 (IEEE 802 numbers).
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -61,6 +65,23 @@ impl Skb {
         unsafe { (*self.as_ptr()).len }
     }
 
+    /// The memory it takes, in bytes.
+    pub(super) fn truesize(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.as_ptr()).truesize }
+    }
+
+    /// Its device.
+    pub(super) fn device(&self) -> *mut bindings::net_device {
+        // SAFETY: By the invariant; the field is the device wherever this module holds packets.
+        unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
+    }
+
+    /// Whether `device` is its device.
+    pub(super) fn is_from(&self, device: &Device) -> bool {
+        core::ptr::eq(self.device(), device.as_ptr())
+    }
+
     fn data(&self) -> *mut u8 {
         // SAFETY: By the invariant.
         unsafe { (*self.as_ptr()).data }
@@ -97,6 +118,28 @@ impl Skb {
         }
         // SAFETY: `len` bytes from `data` are linear and private now; `self` is borrowed mutably.
         Some(unsafe { slice::from_raw_parts_mut(self.data(), len) })
+    }
+
+    /// Makes sure that `len` bytes can be pushed and the header be changed. False: no memory.
+    #[inline]
+    pub(crate) fn reserve(&mut self, len: u32) -> bool {
+        // SAFETY: By the invariant.
+        unsafe { bindings::ovnet_skb_open(self.as_ptr(), len, 0) }
+    }
+
+    /// Moves the packet's start `len` bytes back. False, and nothing done, if the room is not there.
+    #[inline]
+    pub(crate) fn push(&mut self, len: u32) -> bool {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        unsafe {
+            if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
+                return false;
+            }
+            (*skb).data = (*skb).data.sub(len as usize);
+            (*skb).len = (*skb).len.wrapping_add(len);
+        }
+        true
     }
 
     /// Moves the packet's start `growth` bytes back, with `headroom` bytes before that, and gives the first
@@ -205,6 +248,95 @@ impl Skb {
         unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
     }
 
+    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it, which were
+    /// reserved. None: no memory.
+    pub(crate) fn viewed<T>(
+        &mut self,
+        spare: usize,
+        id: u16,
+        f: impl FnOnce(View<'_>) -> T,
+    ) -> Option<T> {
+        let len = self.len();
+        let segment = self.is_segmented().then(|| {
+            // SAFETY: By the invariant.
+            unsafe { bindings::ovnet_skb_network_seglen(self.as_ptr()) }
+        });
+        // SAFETY: As above.
+        let csum = if unsafe { bindings::ovnet_skb_is_partial(self.as_ptr()) } {
+            L4Checksum::Partial
+        } else {
+            L4Checksum::Complete
+        };
+        if !self.push(u32::try_from(spare).ok()?) {
+            return None;
+        }
+        let rest = Rest {
+            skb: self.as_ptr(),
+            spare,
+        };
+        let seen = spare.wrapping_add(siit::HEAD.min(len as usize));
+        let result = self.head_mut(seen).map(|buf| {
+            f(View {
+                segment,
+                csum,
+                // What is summed is beyond what may be written.
+                beyond: &rest,
+                len,
+                id,
+                ..View::new(buf, spare)
+            })
+        });
+        // What was pushed is there to be pulled.
+        let _ = self.pull(spare as u32);
+        result
+    }
+
+    /// Moves the packet's start by so many bytes, back if negative, and its end so that it is `len` bytes long.
+    pub(crate) fn recut(&mut self, by: isize, len: u32) -> bool {
+        let moved = match u32::try_from(by) {
+            Ok(on) => self.pull(on),
+            Err(_) => u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.push(back)),
+        };
+        moved && self.trim(len)
+    }
+
+    /// A packet of its own with this header and, behind it, `len` bytes of this one from `from` on, where 0 is
+    /// `spare` bytes before its start. It has room for `headroom` bytes before.
+    pub(crate) fn piece(
+        &self,
+        headroom: u32,
+        header: &[u8],
+        spare: usize,
+        (from, len): (usize, usize),
+    ) -> Option<Self> {
+        let from = i32::try_from(from).ok()?.checked_sub(i32::try_from(spare).ok()?)?;
+        let len = u32::try_from(len).ok()?;
+        let header_len = u32::try_from(header.len()).ok()?;
+        // SAFETY: By the invariant; the function copies what is there or fails.
+        let mut piece = unsafe {
+            let skb =
+                bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
+            Skb::from_raw(skb)
+        }?;
+        piece.head_mut(header.len())?.copy_from_slice(header);
+        Some(piece)
+    }
+
+    /// Does what was left to a device: finishes the checksum or cuts the packet into its segments, and hands
+    /// `each` what comes of it. Fails with the packet.
+    pub(crate) fn finished(self, each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        if !self.is_segmented() {
+            let mut each = each;
+            // SAFETY: By the invariant.
+            if unsafe { bindings::ovnet_skb_checksum_help(self.as_ptr()) } != 0 {
+                return Err((self, DropReason::NoMemory));
+            }
+            each(self);
+            return Ok(());
+        }
+        self.cut(each)
+    }
+
     /// Says that segments are to be TCP over IPv6.
     #[inline]
     pub(crate) fn segment_as_ipv6(&mut self) -> Result<(), UnsupportedOffload> {
@@ -275,29 +407,41 @@ impl Skb {
         unsafe { bindings::ovnet_skb_decapsulate(self.as_ptr()) == 0 }
     }
 
+    /// Hands the packet to `each`; if the device has chained several together, each by itself. They have
+    /// headers of their own then, which translation would have to change one by one anyway. Fails with the
+    /// packet if it cannot be taken apart.
+    #[inline]
+    pub(crate) fn apart(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        if self.gso().1 & bindings::OVNET_GSO_FRAGLIST == 0 {
+            each(self);
+            return Ok(());
+        }
+        self.cut(each)
+    }
+
+    /// Cuts the packet into the packets it stands for. Fails with the packet.
+    fn cut(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        let call = taker(&each);
+        // SAFETY: The packet is given away unless the call fails; the closure outlives the call, and the
+        // function is the closure's.
+        let done =
+            unsafe { bindings::ovnet_skb_apart(self.as_ptr(), Some(call), (&raw mut each).cast()) };
+        match to_result(done) {
+            Ok(()) => {
+                core::mem::forget(self);
+                Ok(())
+            }
+            Err(ENOMEM) => Err((self, DropReason::NoMemory)),
+            Err(_) => Err((self, DropReason::Offload)),
+        }
+    }
+
     /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
     /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
     pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
-        /// # Safety
-        ///
-        /// Called with the closure below and a fragment that is given away.
-        unsafe extern "C" fn call<F: FnMut(Skb)>(
-            closure: *mut c_void,
-            skb: *mut bindings::sk_buff,
-        ) {
-            // SAFETY: By the contract.
-            if let Some(skb) = unsafe { Skb::from_raw(skb) } {
-                // SAFETY: The closure outlives the call to fragment.
-                unsafe { (*closure.cast::<F>())(skb) };
-            }
-        }
-        fn caller<F: FnMut(Skb)>(
-            _: &F,
-        ) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
-            call::<F>
-        }
-        let call = caller(&piece);
-        // SAFETY: The packet is given away; namespace, device and closure outlive the call.
+        let call = taker(&piece);
+        // SAFETY: The packet is given away; namespace, device and closure outlive the call, and the
+        // function is the closure's.
         unsafe {
             bindings::ovnet_skb_fragment(
                 net.as_ptr(),
@@ -319,7 +463,13 @@ impl Skb {
     /// Says that the packet starts with an IPv6 header without extensions.
     #[inline]
     pub(crate) fn is_ipv6(&mut self) {
-        self.set_layers(ETH_P_IPV6, 40);
+        self.is_ipv6_before(40);
+    }
+
+    /// Says that the packet starts with IPv6 headers of so many bytes.
+    #[inline]
+    pub(crate) fn is_ipv6_before(&mut self, transport: i32) {
+        self.set_layers(ETH_P_IPV6, transport);
     }
 
     fn set_layers(&mut self, protocol: u16, l4: i32) {
@@ -343,6 +493,12 @@ impl Skb {
         };
     }
 
+    /// Sends on an IPv6 packet that the substrate of `net` brought.
+    pub(crate) fn forward(self, net: Net, route: Route<'_>) {
+        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
+        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), false) };
+    }
+
     /// Hands the Ethernet frame to `device` as received.
     pub(crate) fn deliver(self, device: &Device) {
         // SAFETY: The device is valid and the frame is given away, whatever comes of it.
@@ -364,6 +520,41 @@ impl Skb {
         // SAFETY: The packet is given away.
         unsafe { bindings::consume_skb(self.into_raw()) };
     }
+}
+
+/// The bytes of a packet that its view does not show.
+struct Rest {
+    skb: *mut bindings::sk_buff,
+    spare: usize,
+}
+
+impl Beyond for Rest {
+    fn sum(&self, offset: u32, len: u32) -> Option<u16> {
+        let offset = offset.checked_add(u32::try_from(self.spare).ok()?)?;
+        // SAFETY: The packet is valid as long as the view; the sum is of bytes that it has.
+        unsafe {
+            let all = (*self.skb).len;
+            if offset.checked_add(len)? > all {
+                return None;
+            }
+            Some(u16::from_be(bindings::ovnet_skb_sum(self.skb, offset, len)))
+        }
+    }
+}
+
+/// What hands a packet that C gives away to a closure of this kind.
+fn taker<F: FnMut(Skb)>(_: &F) -> unsafe extern "C" fn(*mut c_void, *mut bindings::sk_buff) {
+    /// # Safety
+    ///
+    /// Called with a closure of the kind, and a packet that is given away.
+    unsafe extern "C" fn take<F: FnMut(Skb)>(closure: *mut c_void, skb: *mut bindings::sk_buff) {
+        // SAFETY: By the contract.
+        if let Some(skb) = unsafe { Skb::from_raw(skb) } {
+            // SAFETY: By the contract.
+            unsafe { (*closure.cast::<F>())(skb) };
+        }
+    }
+    take::<F>
 }
 
 impl Drop for Skb {
@@ -394,13 +585,3 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
         )
     }
 }
-
-/// The kernel's clock, in units of [`HZ`] per second; wraps around.
-#[inline]
-pub(crate) fn jiffies() -> u32 {
-    // SAFETY: Reading the clock.
-    unsafe { bindings::ovnet_jiffies() }
-}
-
-/// Units of [`jiffies`] per second.
-pub(crate) const HZ: u32 = bindings::OVNET_HZ;

@@ -7,7 +7,7 @@
 
 use super::{bindings, rcu::Rcu};
 use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
-use kernel::{error::to_result, prelude::*, sync::rcu, types::Opaque};
+use kernel::{alloc::Flags, error::to_result, prelude::*, sync::rcu, types::Opaque};
 
 /// One entry.
 #[repr(C)]
@@ -56,8 +56,18 @@ impl<V: Send + Sync> Table<V> {
         unsafe { node.cast::<Node<V>>().as_ref() }.map(|node| &node.value)
     }
 
-    /// Sets the entry of `key`, new or in place of an old one.
+    /// Sets the entry of `key`, new or in place of an old one. Process context.
     pub(crate) fn set(&self, key: u64, value: V) -> Result {
+        // Charged to whoever asks: a namespace of an unprivileged user must not eat all memory.
+        self.set_with(key, value, GFP_KERNEL_ACCOUNT)
+    }
+
+    /// As [`Table::set`], in any context.
+    pub(crate) fn set_atomic(&self, key: u64, value: V) -> Result {
+        self.set_with(key, value, GFP_ATOMIC)
+    }
+
+    fn set_with(&self, key: u64, value: V, flags: Flags) -> Result {
         let new = KBox::into_raw(KBox::new(
             Node {
                 link: bindings::ovnet_node {
@@ -66,8 +76,7 @@ impl<V: Send + Sync> Table<V> {
                 },
                 value,
             },
-            // Charged to whoever asks: a namespace of an unprivileged user must not eat all memory.
-            GFP_KERNEL_ACCOUNT,
+            flags,
         )?)
         .cast::<bindings::ovnet_node>();
         let table = self.inner.get();
@@ -140,14 +149,47 @@ impl<V: Send + Sync> Table<V> {
 
     /// Calls `visit` with each entry, as an RCU reader: it must not sleep. Entries that come or
     /// go meanwhile may be missed; if the table is resized meanwhile, entries may be visited again.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, &V)) -> Result {
-        // SAFETY: The walk ends in this function.
-        let mut walk = unsafe { self.walk() }?;
-        walk.resume(|key, value, _| {
-            visit(key, value);
-            true
-        });
-        Ok(())
+    /// Process context.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, &V)) {
+        let iter = UnsafeCell::new(pin_init::zeroed());
+        // SAFETY: The table is initialised; the iterator stays where it is until it is left.
+        unsafe {
+            bindings::rhashtable_walk_enter(self.inner.get(), iter.get());
+            resume::<V>(iter.get(), &mut 0, |key, value, _| {
+                visit(key, value);
+                true
+            });
+            bindings::rhashtable_walk_exit(iter.get());
+        }
+    }
+
+    /// Calls `visit` with the entries of so many buckets from one on; says which bucket is next, 0 after the
+    /// last. While the table is resized entries may be missed; they come in the next round.
+    pub(crate) fn visit(
+        &self,
+        from: u32,
+        count: u32,
+        _: Rcu<'_>,
+        mut visit: impl FnMut(u64, &V),
+    ) -> u32 {
+        let mut size = 0;
+        let mut bucket = from;
+        while bucket.wrapping_sub(from) < count {
+            // SAFETY: The table is initialised and the caller is an RCU reader.
+            let mut node =
+                unsafe { bindings::ovnet_table_bucket(self.inner.get(), bucket, &mut size) };
+            // SAFETY: By the invariant the objects are `Node<V>`, which live as long as the reader reads.
+            while let Some(entry) = unsafe { node.cast::<Node<V>>().as_ref() } {
+                visit(entry.link.key, &entry.value);
+                // SAFETY: As above.
+                node = unsafe { bindings::ovnet_table_next(node) };
+            }
+            bucket = bucket.wrapping_add(1);
+            if bucket >= size {
+                return 0;
+            }
+        }
+        bucket
     }
 
     /// Frees an entry after its last reader.
@@ -215,39 +257,52 @@ impl<V> Walk<V> {
     /// Visits entries until `visit` says false; the next call starts with the entry it said false to.
     /// `visit` also gets how often the walk started again: what it then sees it may have seen before.
     /// Says whether the walk is over.
-    pub(super) fn resume(&mut self, mut visit: impl FnMut(u64, &V, u32) -> bool) -> bool {
-        let iter = self.iter.get();
-        // SAFETY: By the invariant the walk was entered.
-        let (started, mut object) = unsafe {
-            (
-                bindings::rhashtable_walk_start_check(iter),
-                bindings::rhashtable_walk_peek(iter),
-            )
-        };
-        // The one error is EAGAIN, here and below: the table was resized, and the walk is at its start.
-        if started != 0 {
-            self.restarts = self.restarts.wrapping_add(1);
-        }
-        let mut over = true;
-        while let Some(node) = NonNull::new(object) {
-            // SAFETY: A plain test of the pointer's value.
-            if unsafe { bindings::ovnet_is_err(node.as_ptr()) } {
-                self.restarts = self.restarts.wrapping_add(1);
-            } else {
-                // SAFETY: The object is a `Node<V>`, valid until the walk stops.
-                let node = unsafe { node.cast::<Node<V>>().as_ref() };
-                if !visit(node.link.key, &node.value, self.restarts) {
-                    over = false;
-                    break;
-                }
+    pub(crate) fn resume(&mut self, visit: impl FnMut(u64, &V, u32) -> bool) -> bool {
+        // SAFETY: By the invariant the walk was entered on a table of `V`.
+        unsafe { resume(self.iter.get(), &mut self.restarts, visit) }
+    }
+}
+
+/// See [`Walk::resume`].
+///
+/// # Safety
+///
+/// The walk must have been entered on a table of `V`.
+unsafe fn resume<V>(
+    iter: *mut bindings::rhashtable_iter,
+    restarts: &mut u32,
+    mut visit: impl FnMut(u64, &V, u32) -> bool,
+) -> bool {
+    // SAFETY: By the contract.
+    let (started, mut object) = unsafe {
+        (
+            bindings::rhashtable_walk_start_check(iter),
+            bindings::rhashtable_walk_peek(iter),
+        )
+    };
+    // The one error is EAGAIN, here and below: the table was resized, and the walk is at its start.
+    if started != 0 {
+        *restarts = restarts.wrapping_add(1);
+    }
+    let mut over = true;
+    while let Some(node) = NonNull::new(object) {
+        // SAFETY: A plain test of the pointer's value.
+        if unsafe { bindings::ovnet_is_err(node.as_ptr()) } {
+            *restarts = restarts.wrapping_add(1);
+        } else {
+            // SAFETY: The object is a `Node<V>`, valid until the walk stops.
+            let node = unsafe { node.cast::<Node<V>>().as_ref() };
+            if !visit(node.link.key, &node.value, *restarts) {
+                over = false;
+                break;
             }
-            // SAFETY: The walk is started.
-            object = unsafe { bindings::rhashtable_walk_next(iter) };
         }
         // SAFETY: The walk is started.
-        unsafe { bindings::rhashtable_walk_stop(iter) };
-        over
+        object = unsafe { bindings::rhashtable_walk_next(iter) };
     }
+    // SAFETY: The walk is started.
+    unsafe { bindings::rhashtable_walk_stop(iter) };
+    over
 }
 
 impl<V> Drop for Walk<V> {

@@ -94,6 +94,8 @@ mod tests {
             "host add fd00:a:1:1::/64",
             "host set --organisation fd00:a::/32 --topology locale=1,area=2,rack=3,host=4",
             "host set --organisation fd00:a::/32 --topology locale=1,rack=9",
+            "host set --mappings-max 65536",
+            "host set fd00:a:1:1::/64 --mappings-max 65536",
             "host del",
             "host show",
             "host ls -j",
@@ -105,10 +107,19 @@ mod tests {
             "-n red net show",
             "--netns red port set v0 --netns blue --net 7 --address 10.0.0.2",
             "port add v0 --net 7 --address 10.0.0.2 --mac 02:00:00:00:00:09 --gen 5",
+            "port set v0 --net 7 --address 10.0.0.2 --state frozen --forward-to fd00:a:1:2::/64",
+            "port set v0 --net 7 --address 10.0.0.2 --source-check learn --source 10.0.0.9 --source 10.1.0.0/24",
+            "port set v0 --net 7 --address 10.0.0.2 --no-sources",
+            "port show -d",
             "port del v0 --netns pid:12",
             "port show",
             "port show v0 --netns /proc/12/ns/net",
             "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64",
+            "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --state moved --peer-net 9",
+            "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --soft-ttl 30s --hard-ttl 5m",
+            "mapping set 7 10.0.0.3 --state negative --hard-ttl 500ms",
+            "mapping set 7 10.0.0.3 --external 2001:db8::9 --hard-ttl 5m",
+            "mapping show --detail",
             "mapping del 7 10.0.0.3 --gen 9",
             "mapping show 7 10.0.0.3",
             "mapping show --all --json",
@@ -126,7 +137,15 @@ mod tests {
     #[test]
     fn a_wrong_command_line_is_refused_with_what_to_write_instead() {
         for (line, says) in [
-            ("host set", "<LOCATOR|--organisation <PREFIX>>"),
+            (
+                "host set",
+                "<LOCATOR|--organisation <PREFIX>|--mappings-max <N>>",
+            ),
+            ("host set --mappings-max 0", "1.."),
+            (
+                "host set fd00:a:1:1::/64 --organisation fd00:a::/32 --topology locale=1,rack=9",
+                "cannot be used with",
+            ),
             ("host set fd00:a:1:1::/48", "write fd00:a:1:1::/64"),
             ("host set fd00:a:1:1::5/64", "write fd00:a:1:1::/64"),
             ("host set fd00:a:1:1::", "write fd00:a:1:1::/64"),
@@ -145,7 +164,32 @@ mod tests {
                 "port set v0 --net 7 --address 10.0.0.2 --mac 01:00:5e:00:00:01",
                 "unicast",
             ),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --state inactive",
+                "active, standby or frozen",
+            ),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --source 10.1.0.1/24",
+                "write 10.1.0.0/24",
+            ),
+            (
+                "port set v0 --net 7 --address 10.0.0.2 --source 10.1.0.0/24 --no-sources",
+                "cannot be used with",
+            ),
             ("mapping set 7 10.0.0.3", "--locator"),
+            ("mapping set 7 10.0.0.3 --state moved", "--locator"),
+            (
+                "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --external 2001:db8::9",
+                "cannot be used with",
+            ),
+            (
+                "mapping set 7 10.0.0.3 --state local",
+                "remote, moved or negative",
+            ),
+            (
+                "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --hard-ttl soon",
+                "500ms, 30s",
+            ),
             (
                 "mapping set 7 10.0.0.3 --locator fd00:a:1:2::/64 --gen 0",
                 "1..=",

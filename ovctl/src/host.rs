@@ -5,16 +5,16 @@
 use clap::{ArgGroup, Args, Subcommand};
 use nix::errno::Errno;
 use ovnet_engine::Topology;
-use ovnet_uapi::{Client, Host, Locator};
+use ovnet_uapi::{Client, Host, HostSet, Locator};
 use serde_json::Value;
 
 use crate::failure::{Failure, Hint};
-use crate::output::{cell, put, Object, Output, Row};
+use crate::output::{cell, put, word, Object, Output, Row};
 use crate::prefix;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Give this host its locator
+    /// Give this host its locator, or say how many mappings it keeps
     #[command(visible_alias = "add")]
     Set(Set),
     /// Take this host's locator away
@@ -35,10 +35,11 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[group(skip)]
-#[command(group = ArgGroup::new("form").required(true).args(["locator", "organisation"]))]
+#[command(group = ArgGroup::new("change").required(true).multiple(true)
+    .args(["locator", "organisation", "mappings_max"]))]
 pub(crate) struct Set {
     /// The host's /64, such as fd00:a:1:1::/64
-    #[arg(value_parser = prefix::locator)]
+    #[arg(value_parser = prefix::locator, conflicts_with = "organisation")]
     locator: Option<Locator>,
 
     /// The organisation's /32, such as fd00:a::/32
@@ -49,24 +50,25 @@ pub(crate) struct Set {
     /// Where the host is: locale=1,area=2,rack=3,host=4 or locale=1,rack=9
     #[arg(long, requires = "organisation")]
     topology: Option<Topology>,
+
+    /// The most mappings this host keeps; beyond, the longest unused one with a hard TTL makes room
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    mappings_max: Option<u32>,
 }
 
 impl Set {
-    /// The locator, however it was given.
-    fn locator(&self) -> Result<Locator, Failure> {
-        match (self.locator, self.organisation, self.topology) {
-            (Some(locator), _, _) => Ok(locator),
-            (None, Some(organisation), Some(topology)) => topology
-                .encode()
-                .map_err(|error| Failure::Usage(error.to_string()))
-                .and_then(|bits| {
-                    Locator::new(organisation, bits)
-                        .map_err(|error| Failure::Usage(error.to_string()))
-                }),
-            _ => Err(Failure::Usage(
-                "give a locator, or an organisation with a topology".into(),
-            )),
-        }
+    /// The locator, however it was given, if it was.
+    fn locator(&self) -> Result<Option<Locator>, Failure> {
+        let (Some(organisation), Some(topology)) = (self.organisation, self.topology) else {
+            return Ok(self.locator);
+        };
+        topology
+            .encode()
+            .map_err(|error| Failure::Usage(error.to_string()))
+            .and_then(|bits| {
+                Locator::new(organisation, bits).map_err(|error| Failure::Usage(error.to_string()))
+            })
+            .map(Some)
     }
 }
 
@@ -74,9 +76,13 @@ impl Command {
     pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
         match self {
             Command::Set(set) => {
-                let locator = set.locator()?;
+                let host = HostSet {
+                    locator: set.locator()?,
+                    resolver: None,
+                    mappings_max: set.mappings_max,
+                };
                 Client::connect()?
-                    .host_set(locator)
+                    .host_configure(&host)
                     .map_err(Failure::with_hints([in_use()]))
             }
             Command::Del { locator } => {
@@ -118,8 +124,15 @@ pub(crate) fn without_locator() -> Hint {
 }
 
 impl Row for Host {
-    const COLUMNS: &'static [&'static str] =
-        &["LOCATOR", "SELF", "ORGANISATION", "TOPOLOGY", "MAPPINGS"];
+    const COLUMNS: &'static [&'static str] = &[
+        "LOCATOR",
+        "SELF",
+        "ORGANISATION",
+        "TOPOLOGY",
+        "MAPPINGS",
+        "MAX",
+        "RESOLVER",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -128,6 +141,8 @@ impl Row for Host {
             prefix::organisation_text(self.locator.organisation()),
             cell(self.locator.topology().ok().map(text)),
             self.mappings.to_string(),
+            cell(self.mappings_max),
+            cell(self.resolver.map(|state| word(state.name(), state.into()))),
         ]
     }
 
@@ -136,6 +151,9 @@ impl Row for Host {
         put(&mut object, "locator", Some(self.locator.to_string()));
         put(&mut object, "self", Some(self.is_self));
         put(&mut object, "mappings", Some(self.mappings));
+        let resolver = self.resolver.map(|state| word(state.name(), state.into()));
+        put(&mut object, "resolver", resolver);
+        put(&mut object, "mappings-max", self.mappings_max);
         let organisation = prefix::organisation_text(self.locator.organisation());
         put(&mut object, "organisation", Some(organisation));
         put(
@@ -177,6 +195,7 @@ fn fields(topology: Topology) -> Value {
 mod tests {
     use super::*;
     use crate::output::capture;
+    use ovnet_uapi::ResolverState;
 
     fn hosts() -> Vec<Host> {
         [
@@ -188,6 +207,8 @@ mod tests {
             locator: prefix::locator(locator).unwrap(),
             is_self,
             mappings,
+            resolver: is_self.then_some(ResolverState::Ready),
+            mappings_max: is_self.then_some(1 << 22),
         })
         .to_vec()
     }
@@ -197,10 +218,10 @@ mod tests {
         assert_eq!(
             capture::list(hosts(), false),
             "\
-LOCATOR               SELF  ORGANISATION   TOPOLOGY                       MAPPINGS
-fd00:a:102:304::/64   yes   fd00:a::/32    locale=1,area=2,rack=3,host=4  0
-fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12
-2001:db8:8001:9::/64  no    2001:db8::/32  -                              1
+LOCATOR               SELF  ORGANISATION   TOPOLOGY                       MAPPINGS  MAX      RESOLVER
+fd00:a:102:304::/64   yes   fd00:a::/32    locale=1,area=2,rack=3,host=4  0         4194304  ready
+fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12        -        -
+2001:db8:8001:9::/64  no    2001:db8::/32  -                              1         -        -
 "
         );
     }
@@ -215,6 +236,8 @@ fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12
                     "locator": "fd00:a:102:304::/64",
                     "self": true,
                     "mappings": 0,
+                    "resolver": "ready",
+                    "mappings-max": 4_194_304,
                     "organisation": "fd00:a::/32",
                     "topology": {"locale": 1, "area": 2, "rack": 3, "host": 4},
                 },
@@ -248,11 +271,13 @@ fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12
             locator: None,
             organisation: Some(organisation),
             topology: Some(topology.parse().unwrap()),
+            mappings_max: None,
         };
         let by_host = set(0xfd00_000a, "locale=1,area=2,rack=3,host=4");
-        let by_host = by_host.locator().unwrap();
+        let by_host = by_host.locator().unwrap().unwrap();
         assert_eq!(by_host.to_string(), "fd00:a:102:304::/64");
-        let by_rack = set(0xfd00_000a, "locale=1,rack=9").locator().unwrap();
+        let by_rack = set(0xfd00_000a, "locale=1,rack=9");
+        let by_rack = by_rack.locator().unwrap().unwrap();
         assert_eq!(by_rack.to_string(), "fd00:a:4001:9::/64");
         let failure = set(0xfe80_0000, "locale=1,rack=9").locator().unwrap_err();
         assert_eq!(failure.code(), crate::failure::Code::Usage);

@@ -6,6 +6,7 @@
 //! writes to standard output, `complain` alone to standard error.
 
 mod cli;
+mod duration;
 mod failure;
 mod host;
 mod mapping;

@@ -3,7 +3,8 @@
 //! `ovctl mapping`: where nodes are.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use nix::errno::Errno;
@@ -12,8 +13,8 @@ use ovnet_uapi::{Client, Error, Locator, Mac, Mapping, MappingSet, MappingState,
 
 use crate::failure::{Failure, Hint};
 use crate::netns::Names;
-use crate::output::{cell, put, put_text, word, Object, Output, Row};
-use crate::{host, net, netns, prefix};
+use crate::output::{cell, one_of, put, put_ms, put_text, word, Object, Output, Row};
+use crate::{duration, host, net, netns, prefix};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -37,9 +38,12 @@ pub(crate) enum Command {
         /// The node's virtual address
         #[arg(requires = "vni")]
         address: Option<Ipv4Addr>,
-        /// Show tombstones too
+        /// Show tombstones, addresses that are asked for and those known not to exist too
         #[arg(long)]
         all: bool,
+        /// Show the times, what waits and the node's own network too
+        #[arg(short, long)]
+        detail: bool,
     },
 }
 
@@ -49,15 +53,49 @@ pub(crate) struct Set {
     node: Node,
 
     /// The /64 of the host the node is behind
-    #[arg(long, value_parser = prefix::locator)]
-    locator: Locator,
+    #[arg(long, value_parser = prefix::locator, required_unless_present_any = ["state", "external"])]
+    #[arg(required_if_eq_any = [("state", "remote"), ("state", "moved")])]
+    locator: Option<Locator>,
+
+    /// Instead of a locator: the IPv6 address of a machine outside the overlay that the address
+    /// stands for
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["locator", "state", "peer_net"])]
+    external: Option<Ipv6Addr>,
+
+    /// remote: the node is behind that host; moved: and what still arrives here is forwarded
+    /// there; negative: there is no such node, for a while
+    #[arg(long, value_parser = state, default_value = "remote")]
+    state: MappingState,
 
     /// The MAC others see [default: derived from the address]
     #[arg(long, value_parser = prefix::mac)]
     mac: Option<Mac>,
 
+    /// The network the node is in, if that is another one
+    #[arg(long, value_name = "VNI", value_parser = prefix::vni)]
+    peer_net: Option<Vni>,
+
+    /// After which a mapping in use is reported for a refresh: 500ms, 30s, 5m, 2h; a plain number
+    /// is seconds [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration::ttl)]
+    soft_ttl: Option<Duration>,
+
+    /// After which the mapping goes [default: never; 1s if negative]
+    #[arg(long, value_name = "TIME", value_parser = duration::ttl)]
+    hard_ttl: Option<Duration>,
+
     #[command(flatten)]
     generation: Generation,
+}
+
+/// A state that a mapping can be set to, by its word.
+fn state(text: &str) -> Result<MappingState, String> {
+    let states = [
+        MappingState::Remote,
+        MappingState::Moved,
+        MappingState::Negative,
+    ];
+    one_of(text, &states, MappingState::name)
 }
 
 /// The node a mapping is about.
@@ -96,43 +134,87 @@ impl Command {
             Command::Show {
                 vni: Some(vni),
                 address: Some(address),
+                detail,
                 ..
             } => {
                 let ports = Ports::read(&mut client)?;
                 let mapping = client
                     .mapping_get(vni, address)
                     .map_err(Failure::with_hints([not_listed(vni)]))?;
-                output.list([Line::new(mapping, &ports, &mut Names::new())])
+                list([Ok(mapping)], &ports, detail, output)
             }
-            Command::Show { vni, all, .. } => {
+            Command::Show {
+                vni, all, detail, ..
+            } => {
                 let ports = Ports::read(&mut client)?;
-                let mut names = Names::new();
                 let mappings = client.mappings(vni)?.filter(|mapping| {
-                    all || !matches!(mapping, Ok(it) if it.state == MappingState::Deleted)
+                    all || !matches!(mapping, Ok(it) if !tells_a_place(it.state))
                 });
-                output.list(mappings.map(|it| it.and_then(|it| Line::new(it, &ports, &mut names))))
+                list(mappings, &ports, detail, output)
             }
         }
+    }
+}
+
+/// Whether an entry in that state says where a node is.
+fn tells_a_place(state: MappingState) -> bool {
+    use MappingState::{Deleted, Negative, Pending};
+    !matches!(state, Deleted | Pending | Negative)
+}
+
+fn list(
+    mappings: impl IntoIterator<Item = Result<Mapping, Error>>,
+    ports: &Ports,
+    detail: bool,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let mut names = Names::new();
+    let lines = mappings
+        .into_iter()
+        .map(|it| it.and_then(|it| Line::new(it, ports, &mut names)));
+    match detail {
+        false => output.list(lines),
+        true => output.list(lines.map(|line| line.map(Detail))),
     }
 }
 
 impl Set {
     fn run(self, client: &mut Client) -> Result<(), Failure> {
         let Node { vni, address } = self.node;
-        let mapping = MappingSet {
-            vni,
-            address,
-            locator: self.locator,
-            mac: self.mac,
-            gen: self.generation.gen,
-        };
+        let mapping = self.mapping()?;
         client.mapping_set(&mapping).map_err(Failure::with_hints([
             host::without_locator(),
             net::unknown(vni),
             no_port(),
+            has_a_place(vni, address),
+            full(),
             stale(vni, address),
             same_gen(),
         ]))
+    }
+
+    fn mapping(&self) -> Result<MappingSet, Failure> {
+        let mapping = MappingSet {
+            vni: self.node.vni,
+            address: self.node.address,
+            state: self.state,
+            locator: self.locator,
+            mac: self.mac,
+            gen: self.generation.gen,
+            peer_vni: self.peer_net,
+            soft_ttl: self.soft_ttl,
+            hard_ttl: self.hard_ttl,
+            external: self.external,
+        };
+        let nowhere = MappingSet {
+            hard_ttl: mapping.hard_ttl,
+            ..MappingSet::negative(mapping.vni, mapping.address)
+        };
+        if mapping.state == MappingState::Negative && mapping != nowhere {
+            let text = "a node that does not exist is nowhere: of a negative mapping say no more than --hard-ttl";
+            return Err(Failure::Usage(text.into()));
+        }
+        Ok(mapping)
     }
 }
 
@@ -149,6 +231,18 @@ fn at_a_port() -> Hint {
 fn no_port() -> Hint {
     let text = "`ovctl port set DEVICE` makes the mapping of a node that is here";
     Hint::of(Errno::ENOENT, text).at("locator")
+}
+
+fn has_a_place(vni: Vni, address: Ipv4Addr) -> Hint {
+    let text = format!("`ovctl mapping del {vni} {address}` forgets where the node is");
+    Hint::of(Errno::EEXIST, text).at("state")
+}
+
+/// What to do about a table without room.
+pub(crate) fn full() -> Hint {
+    let text =
+        "`ovctl host set --mappings-max N` makes room; `ovctl host show` shows how much there is";
+    Hint::of(Errno::ENOSPC, text)
 }
 
 /// What to do about a generation that is too old.
@@ -229,9 +323,12 @@ impl Row for Line {
             mapping.address.to_string(),
             cell(mapping.mac),
             word(mapping.state.name(), mapping.state.into()),
-            cell(mapping.locator),
+            match mapping.external {
+                Some(machine) => machine.to_string(),
+                None => cell(mapping.locator),
+            },
             cell(self.port()),
-            mapping.gen.to_string(),
+            cell(mapping.gen),
         ]
     }
 
@@ -242,14 +339,47 @@ impl Row for Line {
         put_text(&mut object, "address", Some(mapping.address));
         put_text(&mut object, "locator", mapping.locator);
         put_text(&mut object, "mac", mapping.mac);
-        put(&mut object, "gen", Some(mapping.gen));
+        put(&mut object, "gen", mapping.gen);
         let state = word(mapping.state.name(), mapping.state.into());
         put_text(&mut object, "state", Some(state));
         put(&mut object, "ifindex", mapping.ifindex);
         put_text(&mut object, "ifname", self.ifname.as_deref());
         put(&mut object, "netns-id", mapping.netns_id);
         put_text(&mut object, "netns", self.netns.as_deref());
+        put(&mut object, "peer-vni", mapping.peer_vni.map(Vni::get));
+        put_ms(&mut object, "soft-ttl", mapping.soft_ttl);
+        put_ms(&mut object, "hard-ttl", mapping.hard_ttl);
+        put_ms(&mut object, "idle", mapping.idle);
+        put(&mut object, "parked", mapping.parked);
+        put_text(&mut object, "external", mapping.external);
         object
+    }
+}
+
+/// A mapping with all that is known of it.
+struct Detail(Line);
+
+impl Row for Detail {
+    const COLUMNS: &'static [&'static str] = &[
+        "VNI", "ADDRESS", "MAC", "STATE", "LOCATOR", "PORT", "GEN", "PEER-NET", "SOFT-TTL",
+        "HARD-TTL", "IDLE", "PARKED",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let mapping = &self.0.mapping;
+        let mut cells = self.0.cells();
+        cells.extend([
+            cell(mapping.peer_vni),
+            cell(mapping.soft_ttl.map(duration::short)),
+            cell(mapping.hard_ttl.map(duration::short)),
+            cell(mapping.idle.map(duration::short)),
+            cell(mapping.parked),
+        ]);
+        cells
+    }
+
+    fn object(&self) -> Object {
+        self.0.object()
     }
 }
 
@@ -265,10 +395,16 @@ mod tests {
             address,
             locator: Some(prefix::locator("fd00:a:1:1::/64").unwrap()),
             mac: Some(Mac::of(address)),
-            gen: 5,
+            gen: Some(5),
             state: MappingState::Local,
             ifindex: Some(4),
             netns_id: Some(2),
+            peer_vni: None,
+            soft_ttl: None,
+            hard_ttl: None,
+            idle: None,
+            parked: None,
+            external: None,
         };
         let remote = Mapping {
             address: Ipv4Addr::new(10, 0, 0, 30),
@@ -282,12 +418,28 @@ mod tests {
         let deleted = Mapping {
             mac: None,
             locator: None,
-            gen: (1 << 40) + 6,
+            gen: Some((1 << 40) + 6),
             state: MappingState::Deleted,
             ..remote
         };
         let newer = Mapping {
             state: MappingState::UnrecognizedConst(9),
+            peer_vni: Vni::new(9),
+            soft_ttl: Some(Duration::from_secs(30)),
+            hard_ttl: Some(Duration::from_millis(60_500)),
+            idle: Some(Duration::from_millis(700)),
+            ..remote
+        };
+        let pending = Mapping {
+            gen: None,
+            state: MappingState::Pending,
+            parked: Some(3),
+            ..deleted
+        };
+        let external = Mapping {
+            locator: None,
+            state: MappingState::External,
+            external: Some("2001:db8::9".parse().unwrap()),
             ..remote
         };
         let line = |mapping, ifname: Option<&str>, netns: Option<&str>| Line {
@@ -306,6 +458,8 @@ mod tests {
             line(remote, None, None),
             line(deleted, None, None),
             line(newer, None, None),
+            line(pending, None, None),
+            line(external, None, None),
         ]
     }
 
@@ -314,15 +468,74 @@ mod tests {
         assert_eq!(
             capture::list(mappings(), false),
             "\
-VNI  ADDRESS    MAC                STATE    LOCATOR          PORT        GEN
-7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  eth0@blue   5
-7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  if4@nsid:2  5
-7    10.0.0.2   02:76:0a:00:00:02  local    fd00:a:1:1::/64  v0          5
-7    10.0.0.30  02:00:00:00:00:09  remote   fd00:a:1:2::/64  -           5
-7    10.0.0.30  -                  deleted  -                -           1099511627782
-7    10.0.0.30  02:00:00:00:00:09  9        fd00:a:1:2::/64  -           5
+VNI  ADDRESS    MAC                STATE     LOCATOR          PORT        GEN
+7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  eth0@blue   5
+7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  if4@nsid:2  5
+7    10.0.0.2   02:76:0a:00:00:02  local     fd00:a:1:1::/64  v0          5
+7    10.0.0.30  02:00:00:00:00:09  remote    fd00:a:1:2::/64  -           5
+7    10.0.0.30  -                  deleted   -                -           1099511627782
+7    10.0.0.30  02:00:00:00:00:09  9         fd00:a:1:2::/64  -           5
+7    10.0.0.30  -                  pending   -                -           -
+7    10.0.0.30  02:00:00:00:00:09  external  2001:db8::9      -           5
 "
         );
+    }
+
+    #[test]
+    fn the_detail_has_times_and_what_waits() {
+        let table = capture::list(mappings().into_iter().map(Detail).collect(), false);
+        let ends: Vec<_> = table
+            .lines()
+            .map(|line| line.split_whitespace().skip(7).collect::<Vec<_>>())
+            .collect();
+        let none = ["-"; 5];
+        let head = ["PEER-NET", "SOFT-TTL", "HARD-TTL", "IDLE", "PARKED"];
+        assert_eq!(ends[0], head);
+        assert_eq!(ends[4], none);
+        assert_eq!(ends[6], ["9", "30s", "1m", "700ms", "-"]);
+        assert_eq!(ends[7], ["-", "-", "-", "-", "3"]);
+    }
+
+    #[test]
+    fn only_entries_that_tell_a_place_are_shown_unasked() {
+        let shown: Vec<_> = mappings()
+            .iter()
+            .map(|line| tells_a_place(line.mapping.state))
+            .collect();
+        assert_eq!(shown, [true, true, true, true, false, true, false, true]);
+        assert!(!tells_a_place(MappingState::Negative));
+        assert!(tells_a_place(MappingState::Moved));
+    }
+
+    #[test]
+    fn a_negative_mapping_has_an_address_and_a_time_only() {
+        let set = |line: &str| {
+            let words = ["ovctl", "mapping", "set", "7", "10.0.0.3"];
+            let words = words.into_iter().chain(line.split(' '));
+            #[derive(clap::Parser)]
+            enum Only {
+                #[command(subcommand)]
+                Mapping(Command),
+            }
+            match <Only as clap::Parser>::try_parse_from(words) {
+                Ok(Only::Mapping(Command::Set(set))) => set.mapping(),
+                _ => panic!("{line}"),
+            }
+        };
+        let negative = set("--state negative --hard-ttl 5s").unwrap();
+        assert_eq!(negative.hard_ttl, Some(Duration::from_secs(5)));
+        assert_eq!(negative.state, MappingState::Negative);
+        for more in [
+            "--locator fd00:a:1:2::/64",
+            "--gen 5",
+            "--soft-ttl 1s",
+            "--peer-net 8",
+        ] {
+            assert!(set(&format!("--state negative {more}")).is_err(), "{more}");
+        }
+        let moved = set("--state moved --locator fd00:a:1:2::/64 --soft-ttl 30").unwrap();
+        assert_eq!(moved.soft_ttl, Some(Duration::from_secs(30)));
+        assert_eq!(moved.state, MappingState::Moved);
     }
 
     #[test]
@@ -351,6 +564,30 @@ VNI  ADDRESS    MAC                STATE    LOCATOR          PORT        GEN
                 "address": "10.0.0.30",
                 "gen": 1_099_511_627_782_u64,
                 "state": "deleted",
+            })
+        );
+        assert_eq!(
+            json[5],
+            serde_json::json!({
+                "vni": 7,
+                "address": "10.0.0.30",
+                "locator": "fd00:a:1:2::/64",
+                "mac": "02:00:00:00:00:09",
+                "gen": 5,
+                "state": "9",
+                "peer-vni": 9,
+                "soft-ttl": 30_000,
+                "hard-ttl": 60_500,
+                "idle": 700,
+            })
+        );
+        assert_eq!(
+            json[6],
+            serde_json::json!({
+                "vni": 7,
+                "address": "10.0.0.30",
+                "state": "pending",
+                "parked": 3,
             })
         );
     }

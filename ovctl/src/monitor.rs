@@ -131,6 +131,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_resolver_listens_for_has_its_words() {
+        let expiry = Event {
+            kind: EventKind::Expiry,
+            state: Some(MappingState::Deleted),
+            mac: None,
+            locator: None,
+            ..mapping()
+        };
+        assert_eq!(
+            written(&expiry, None, false),
+            "expiry vni 7 address 10.0.0.3 gen 5 state deleted\n"
+        );
+        for (kind, word) in [
+            (EventKind::NewAddress, "new-address"),
+            (EventKind::Claim, "claim"),
+            (EventKind::Stale, "stale"),
+        ] {
+            let event = Event { kind, ..mapping() };
+            let line = written(&event, None, false);
+            assert!(line.starts_with(&format!("{word} vni 7 ")), "{line}");
+        }
+    }
+
+    #[test]
     fn an_event_of_a_newer_kernel_is_shown_by_number() {
         let event = Event {
             kind: EventKind::UnrecognizedConst(77),

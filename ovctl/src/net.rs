@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use ovnet_uapi::{Client, Fidelity, Network, NetworkSet, Vni};
 
 use crate::failure::{Failure, Hint};
-use crate::output::{put, Object, Output, Row};
+use crate::output::{one_of, put, Object, Output, Row};
 use crate::prefix;
 
 #[derive(Debug, Subcommand)]
@@ -81,10 +81,7 @@ pub(crate) fn unknown(vni: Vni) -> Hint {
 
 /// A fidelity by its word.
 fn fidelity(text: &str) -> Result<Fidelity, String> {
-    [Fidelity::Semantic, Fidelity::Exact]
-        .into_iter()
-        .find(|fidelity| fidelity.name() == Some(text))
-        .ok_or_else(|| "semantic or exact".to_owned())
+    one_of(text, &[Fidelity::Semantic, Fidelity::Exact], Fidelity::name)
 }
 
 /// The word of a fidelity, or its number if it is newer than this program.

@@ -3,6 +3,7 @@
 //! The one place that writes results: tables for people, JSON for programs.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use ovnet_uapi::Error;
 use serde_json::{Map, Value};
@@ -171,6 +172,32 @@ pub(crate) fn put(object: &mut Object, key: &str, value: Option<impl Into<Value>
 /// Put a value in as text, if there is one.
 pub(crate) fn put_text(object: &mut Object, key: &str, value: Option<impl ToString>) {
     put(object, key, value.map(|value| value.to_string()));
+}
+
+/// Put a time in, in milliseconds as the specification has it, if there is one.
+pub(crate) fn put_ms(object: &mut Object, key: &str, value: Option<Duration>) {
+    let ms = value.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    put(object, key, ms);
+}
+
+/// The value of an enumeration by its word, or the words there are.
+pub(crate) fn one_of<T: Copy>(
+    text: &str,
+    values: &[T],
+    name: fn(T) -> Option<&'static str>,
+) -> Result<T, String> {
+    let known = values
+        .iter()
+        .copied()
+        .find(|value| name(*value) == Some(text));
+    known.ok_or_else(|| {
+        let words: Vec<_> = values.iter().filter_map(|value| name(*value)).collect();
+        match words.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+            None => String::new(),
+        }
+    })
 }
 
 /// What a command writes, for tests.

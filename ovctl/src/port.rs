@@ -8,12 +8,16 @@ use std::os::fd::AsFd;
 use clap::{Args, Subcommand};
 use nix::errno::Errno;
 use ovnet_uapi::generated::GEN_MAX;
-use ovnet_uapi::{Client, Device, Error, Mac, NetnsIds, Port, PortSet, Vni};
+use ovnet_uapi::{
+    Client, Device, Error, Locator, Mac, NetnsIds, Port, PortSet, PortState, Source, SourceCheck,
+    Vni,
+};
+use serde_json::Value;
 
 use crate::failure::{Failure, Hint};
 use crate::netns::{self, ifindex, Names, Netns, OpenNetns};
-use crate::output::{cell, put, put_text, Object, Output, Row};
-use crate::{host, mapping, net, prefix};
+use crate::output::{cell, one_of, put, put_ms, put_text, word, Object, Output, Row};
+use crate::{duration, host, mapping, net, prefix};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -35,6 +39,9 @@ pub(crate) enum Command {
         device: Option<String>,
         #[command(flatten)]
         place: Place,
+        /// Show sources, what waits and since when the node is silent too
+        #[arg(short, long)]
+        detail: bool,
     },
 }
 
@@ -61,6 +68,40 @@ pub(crate) struct Set {
     /// Generation of the node's mapping [default: one more than the known one]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=GEN_MAX))]
     gen: Option<u64>,
+
+    /// active: the node is here; standby: it will come, what arrives waits; frozen: it pauses,
+    /// what is for it waits [default: as it is, or active]
+    #[arg(long, value_parser = state)]
+    state: Option<PortState>,
+
+    /// The host that gets what arrives at a frozen port [default: it waits here]
+    #[arg(long, value_name = "LOCATOR", value_parser = prefix::locator)]
+    forward_to: Option<Locator>,
+
+    /// strict: drop what the node sends from addresses that are not its own, as a spoof; learn:
+    /// report it as a new address [default: as it is, or strict]
+    #[arg(long, value_name = "CHECK", value_parser = source_check)]
+    source_check: Option<SourceCheck>,
+
+    /// An address or prefix the node may send from beside its own, once for each; these replace
+    /// those the port had [default: as they are]
+    #[arg(long = "source", value_name = "PREFIX", value_parser = prefix::source)]
+    sources: Vec<Source>,
+
+    /// Let the node send from its own address only
+    #[arg(long, conflicts_with = "sources")]
+    no_sources: bool,
+}
+
+/// A state that a port can be set to, by its word.
+fn state(text: &str) -> Result<PortState, String> {
+    let states = [PortState::Active, PortState::Standby, PortState::Frozen];
+    one_of(text, &states, PortState::name)
+}
+
+fn source_check(text: &str) -> Result<SourceCheck, String> {
+    let checks = [SourceCheck::Strict, SourceCheck::Learn];
+    one_of(text, &checks, SourceCheck::name)
 }
 
 /// Where a device is.
@@ -103,23 +144,27 @@ impl Command {
             Command::Show {
                 device: Some(name),
                 place,
+                detail,
             } => {
                 let netns = place.open()?;
                 let device = device(netns.as_ref(), &name)?;
                 let port = client
                     .port_get(device)
                     .map_err(Failure::with_hints([no_such_device(), not_listed()]))?;
-                let line = Line::new(port, &mut Names::new());
-                output.list([line])
+                list([Ok(port)], detail, output)
             }
             Command::Show {
                 device: None,
                 place,
+                detail,
             } => match place.open()? {
-                None => list(&mut client, output, |_| true),
+                None => list(client.ports()?, detail, output),
                 Some(netns) => {
                     let id = id_of(&netns)?;
-                    list(&mut client, output, |port| Some(port.netns_id) == id)
+                    let here = |port: &Port| Some(port.netns_id) == id;
+                    let ports = client.ports()?;
+                    let ports = ports.filter(|port| port.as_ref().map_or(true, here));
+                    list(ports, detail, output)
                 }
             },
         }
@@ -135,12 +180,23 @@ impl Set {
             address: self.address,
             mac: self.mac,
             gen: self.gen,
+            state: self.state,
+            locator: self.forward_to,
+            source_check: self.source_check,
+            sources: match self.sources {
+                sources if sources.is_empty() && !self.no_sources => None,
+                sources => Some(sources),
+            },
         };
         client.port_set(&port).map_err(Failure::with_hints([
             no_such_device(),
             host::without_locator(),
             net::unknown(self.vni),
             taken(),
+            not_here(self.vni, self.address),
+            not_frozen(),
+            not_active(),
+            mapping::full(),
             mapping::stale(self.vni, self.address),
             mapping::same_gen(),
         ]))
@@ -157,6 +213,21 @@ fn taken() -> Hint {
     Hint::of(Errno::EADDRINUSE, text)
 }
 
+fn not_here(vni: Vni, address: Ipv4Addr) -> Hint {
+    let text = format!("`ovctl mapping show {vni} {address}` shows where the node is");
+    Hint::of(Errno::EBUSY, text).at("state")
+}
+
+fn not_frozen() -> Hint {
+    let text = "`--state frozen` with --forward-to has what arrives forwarded";
+    Hint::of(Errno::EINVAL, text).at("locator")
+}
+
+fn not_active() -> Hint {
+    let text = "leave --gen to the change to `--state active`, which says that the node is here";
+    Hint::of(Errno::EINVAL, text).at("gen")
+}
+
 /// What to do about a device that is there but is no port of this host.
 fn no_such_device() -> Hint {
     let text = "a port is made from the host's namespace: `ip link add NAME netns NS type ovnet`";
@@ -164,15 +235,18 @@ fn no_such_device() -> Hint {
 }
 
 fn list(
-    client: &mut Client,
+    ports: impl IntoIterator<Item = Result<Port, Error>>,
+    detail: bool,
     output: &mut Output<'_>,
-    wanted: impl Fn(&Port) -> bool,
 ) -> Result<(), Failure> {
     let mut names = Names::new();
-    let ports = client
-        .ports()?
-        .filter(|port| port.as_ref().map_or(true, &wanted));
-    output.list(ports.map(|port| port.and_then(|port| Line::new(port, &mut names))))
+    let lines = ports
+        .into_iter()
+        .map(|port| port.and_then(|port| Line::new(port, &mut names)));
+    match detail {
+        false => output.list(lines),
+        true => output.list(lines.map(|line| line.map(Detail))),
+    }
 }
 
 /// The attribute `netns-id` of ports in a namespace, which has none for the host's own; `None` if
@@ -201,7 +275,8 @@ impl Line {
 }
 
 impl Row for Line {
-    const COLUMNS: &'static [&'static str] = &["DEVICE", "NETNS", "VNI", "ADDRESS", "MAC", "GEN"];
+    const COLUMNS: &'static [&'static str] =
+        &["DEVICE", "NETNS", "VNI", "ADDRESS", "MAC", "STATE", "GEN"];
 
     fn cells(&self) -> Vec<String> {
         let port = &self.port;
@@ -211,6 +286,7 @@ impl Row for Line {
             cell(port.vni),
             cell(port.address),
             cell(port.mac),
+            cell(port.state.map(|state| word(state.name(), state.into()))),
             cell(port.gen),
         ]
     }
@@ -226,12 +302,75 @@ impl Row for Line {
         put_text(&mut object, "address", port.address);
         put_text(&mut object, "mac", port.mac);
         put(&mut object, "gen", port.gen);
+        let state = port.state.map(|state| word(state.name(), state.into()));
+        put(&mut object, "state", state);
+        put_text(&mut object, "locator", port.locator);
+        let check = port
+            .source_check
+            .map(|check| word(check.name(), check.into()));
+        put(&mut object, "source-check", check);
+        if !port.sources.is_empty() {
+            let sources = port.sources.iter().copied().map(source_object);
+            put(&mut object, "source", Some(sources.collect::<Vec<Value>>()));
+        }
+        put(&mut object, "parked", port.parked);
+        put_ms(&mut object, "idle", port.idle);
         object
+    }
+}
+
+fn source_object(source: Source) -> Value {
+    let mut object = Object::new();
+    put_text(&mut object, "address", Some(source.address));
+    put(&mut object, "prefix-len", Some(source.prefix_len));
+    put_ms(&mut object, "idle", source.idle);
+    Value::Object(object)
+}
+
+/// A port with all that is known of it.
+struct Detail(Line);
+
+impl Row for Detail {
+    const COLUMNS: &'static [&'static str] = &[
+        "DEVICE",
+        "NETNS",
+        "VNI",
+        "ADDRESS",
+        "MAC",
+        "STATE",
+        "GEN",
+        "FORWARD-TO",
+        "PARKED",
+        "IDLE",
+        "CHECK",
+        "SOURCES",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let port = &self.0.port;
+        let check = port.source_check;
+        let sources = port.sources.iter().copied().map(prefix::source_text);
+        let sources = sources.collect::<Vec<_>>().join(",");
+        let mut cells = self.0.cells();
+        cells.extend([
+            cell(port.locator),
+            cell(port.parked),
+            cell(port.idle.map(duration::short)),
+            cell(check.map(|check| word(check.name(), check.into()))),
+            cell(Some(sources).filter(|sources| !sources.is_empty())),
+        ]);
+        cells
+    }
+
+    fn object(&self) -> Object {
+        self.0.object()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::output::capture;
 
@@ -245,9 +384,27 @@ mod tests {
             address: Some(address),
             mac: Some(Mac::of(address)),
             gen: Some((1 << 40) + 1),
+            state: Some(PortState::Frozen),
+            locator: Some(prefix::locator("fd00:a:1:2::/64").unwrap()),
+            source_check: Some(SourceCheck::Learn),
+            sources: vec![
+                prefix::source("10.0.0.9").unwrap(),
+                Source {
+                    idle: Some(Duration::from_millis(1500)),
+                    ..prefix::source("10.1.0.0/24").unwrap()
+                },
+            ],
+            parked: Some(4),
+            idle: Some(Duration::from_secs(90)),
         };
         let unnamed = Port {
             netns_id: Some(3),
+            state: Some(PortState::Active),
+            locator: None,
+            source_check: Some(SourceCheck::Strict),
+            sources: vec![],
+            parked: None,
+            idle: None,
             ..configured.clone()
         };
         let bare = Port {
@@ -258,6 +415,12 @@ mod tests {
             address: None,
             mac: None,
             gen: None,
+            state: None,
+            locator: None,
+            source_check: None,
+            sources: vec![],
+            parked: None,
+            idle: None,
         };
         let line = |port, netns: Option<&str>| Line {
             port,
@@ -275,11 +438,35 @@ mod tests {
         assert_eq!(
             capture::list(ports(), false),
             "\
-DEVICE  NETNS   VNI  ADDRESS   MAC                GEN
-eth0    blue    7    10.0.0.2  02:76:0a:00:00:02  1099511627777
-eth0    nsid:3  7    10.0.0.2  02:76:0a:00:00:02  1099511627777
-v1      -       -    -         -                  -
+DEVICE  NETNS   VNI  ADDRESS   MAC                STATE   GEN
+eth0    blue    7    10.0.0.2  02:76:0a:00:00:02  frozen  1099511627777
+eth0    nsid:3  7    10.0.0.2  02:76:0a:00:00:02  active  1099511627777
+v1      -       -    -         -                  -       -
 "
+        );
+    }
+
+    #[test]
+    fn the_detail_has_what_waits_and_what_the_node_may_send_from() {
+        let table = capture::list(ports().into_iter().map(Detail).collect(), false);
+        let ends: Vec<_> = table
+            .lines()
+            .map(|line| line.split_whitespace().skip(7).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                ["FORWARD-TO", "PARKED", "IDLE", "CHECK", "SOURCES"],
+                [
+                    "fd00:a:1:2::/64",
+                    "4",
+                    "1m30s",
+                    "learn",
+                    "10.0.0.9,10.1.0.0/24"
+                ],
+                ["-", "-", "-", "strict", "-"],
+                ["-", "-", "-", "-", "-"],
+            ]
         );
     }
 
@@ -297,6 +484,15 @@ v1      -       -    -         -                  -
                 "address": "10.0.0.2",
                 "mac": "02:76:0a:00:00:02",
                 "gen": 1_099_511_627_777_u64,
+                "state": "frozen",
+                "locator": "fd00:a:1:2::/64",
+                "source-check": "learn",
+                "source": [
+                    {"address": "10.0.0.9", "prefix-len": 32},
+                    {"address": "10.1.0.0", "prefix-len": 24, "idle": 1500},
+                ],
+                "parked": 4,
+                "idle": 90_000,
             })
         );
         assert_eq!(json[1].get("netns"), None);

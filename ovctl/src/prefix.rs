@@ -4,9 +4,9 @@
 //!
 //! A refusal shows the text to write instead wherever there is an obvious one.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ovnet_uapi::{Locator, Mac, Vni};
+use ovnet_uapi::{Locator, Mac, Source, Vni};
 
 /// A host's /64.
 pub(crate) fn locator(text: &str) -> Result<Locator, String> {
@@ -46,6 +46,36 @@ fn prefix(text: &str, what: &str, length: u32) -> Result<Ipv6Addr, String> {
     }
 }
 
+/// Addresses a node may send from: one, or an IPv4 prefix.
+pub(crate) fn source(text: &str) -> Result<Source, String> {
+    let wrong = || "a source is an IPv4 address or prefix such as 10.1.0.0/24".to_owned();
+    let (address, length) = text.split_once('/').unwrap_or((text, "32"));
+    let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
+    let length: u8 = length.parse().map_err(|_| wrong())?;
+    if length > 32 {
+        return Err(wrong());
+    }
+    let outside = u32::MAX.checked_shr(length.into()).unwrap_or(0);
+    let kept = Ipv4Addr::from_bits(address.to_bits() & !outside);
+    if kept != address {
+        return Err(format!(
+            "bits are set beyond the prefix: write {kept}/{length}"
+        ));
+    }
+    if address.is_unspecified() && length == 32 {
+        return Err("no node has that address; --no-sources takes all sources away".into());
+    }
+    Ok(Source::new(address, length))
+}
+
+/// A source as it is written.
+pub(crate) fn source_text(source: Source) -> String {
+    match source.prefix_len {
+        32 => source.address.to_string(),
+        length => format!("{}/{length}", source.address),
+    }
+}
+
 /// A virtual network's id.
 pub(crate) fn vni(text: &str) -> Result<Vni, String> {
     text.parse()
@@ -67,6 +97,23 @@ pub(crate) fn mac(text: &str) -> Result<Mac, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_an_address_or_a_prefix_without_host_bits() {
+        for text in ["10.0.0.9", "10.1.0.0/24", "0.0.0.0/0", "10.0.0.8/31"] {
+            assert_eq!(source_text(source(text).unwrap()), text);
+        }
+        assert_eq!(source("10.0.0.9/32"), source("10.0.0.9"));
+        for (text, says) in [
+            ("10.1.0.9/24", "write 10.1.0.0/24"),
+            ("10.1.0.0/33", "such as 10.1.0.0/24"),
+            ("fd00::/64", "such as 10.1.0.0/24"),
+            ("0.0.0.0", "--no-sources"),
+        ] {
+            let error = source(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn a_locator_is_a_64_without_host_bits() {

@@ -45,7 +45,7 @@ fn write(stats: &Stats, all: bool, output: &mut Output<'_>) -> Result<(), Failur
 }
 
 /// The counters in the order of the specification, by its words.
-fn counters(stats: &Stats) -> [(&'static str, u64); 9] {
+fn counters(stats: &Stats) -> [(&'static str, u64); 10] {
     [
         ("tx-packets", stats.tx_packets),
         ("tx-bytes", stats.tx_bytes),
@@ -56,6 +56,7 @@ fn counters(stats: &Stats) -> [(&'static str, u64); 9] {
         ("arp-replies", stats.arp_replies),
         ("icmp-errors", stats.icmp_errors),
         ("labels-cleared", stats.labels_cleared),
+        ("forwarded", stats.forwarded),
     ]
 }
 
@@ -122,6 +123,7 @@ mod tests {
             arp_replies: 1,
             icmp_errors: 0,
             labels_cleared: 0,
+            forwarded: 5,
             drop: vec![
                 DropCount {
                     reason: Ok(DropReason::NoMapping),
@@ -154,6 +156,7 @@ local-bytes     0
 arp-replies     1
 icmp-errors     0
 labels-cleared  0
+forwarded       5
 
 DROP        PACKETS  MEANING
 no-mapping  12       No mapping of the destination is known.
@@ -177,7 +180,7 @@ no-mapping  12       No mapping of the destination is known.
             text(false, true),
             "{\"tx-packets\":3,\"tx-bytes\":252,\"rx-packets\":2,\"rx-bytes\":168,\
              \"local-packets\":0,\"local-bytes\":0,\"arp-replies\":1,\"icmp-errors\":0,\"labels-cleared\":0,\
-             \"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
+             \"forwarded\":5,\"drop\":[{\"reason\":\"no-mapping\",\"packets\":12},\
              {\"reason\":\"999\",\"packets\":1}]}\n"
         );
     }

@@ -98,7 +98,15 @@ fn stage_checkout(environment: &Environment, stage: &Path) -> io::Result<()> {
     for directory in ["ovnet/bin", "usr/local/bin", "usr/lib/ynl/specs"] {
         fs::create_dir_all(stage.join(directory))?;
     }
-    for name in ["guest", "cases", "bench", "lib.sh", "overlay.sh", "demo.sh"] {
+    for name in [
+        "guest",
+        "cases",
+        "bench",
+        "lib.sh",
+        "overlay.sh",
+        "trace.sh",
+        "demo.sh",
+    ] {
         let path = tests.join(name);
         if path.exists() {
             copy(&path, &stage.join("ovnet"))?;

@@ -355,6 +355,14 @@ impl SubstratePrefix {
         SubstratePrefix([a, b, c, d, e, f, g, h, s, x, y, z])
     }
 
+    /// The same network behind another host.
+    #[inline]
+    pub const fn behind(&self, locator: Locator) -> SubstratePrefix {
+        let [_, _, _, _, _, _, _, _, s, x, y, z] = self.0;
+        let [a, b, c, d, e, f, g, h] = locator.octets();
+        SubstratePrefix([a, b, c, d, e, f, g, h, s, x, y, z])
+    }
+
     /// The 12 bytes, as on the wire.
     #[inline]
     pub const fn octets(&self) -> &[u8; 12] {

@@ -82,11 +82,25 @@ pub enum DropReason {
     UdpZeroChecksum = 32,
     /// An escaped packet whose own addresses are not those of the packet around it.
     EscapeMismatch = 33,
+    /// The packet waited for a mapping that did not come in time.
+    Unresolved = 34,
+    /// More packets wait for this mapping or this node than are kept.
+    ParkedOverflow = 35,
+    /// More addresses are being asked for, by this port or on this host, than is allowed at a time.
+    MissLimit = 36,
+    /// The address is known not to exist, for a while.
+    NoSuchNode = 37,
+    /// A source address that the port has not been given yet.
+    NewAddress = 38,
+    /// The port's node is not, or no longer, here.
+    PortInactive = 39,
+    /// A packet for a node that has moved on, which was sent on too often.
+    ForwardLoop = 40,
 }
 
 impl DropReason {
     /// How many reasons there are; every reason as a number is smaller.
-    pub const COUNT: usize = 34;
+    pub const COUNT: usize = 41;
 
     /// Every reason, in the order of its number.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -124,6 +138,13 @@ impl DropReason {
         DropReason::IcmpQuote,
         DropReason::UdpZeroChecksum,
         DropReason::EscapeMismatch,
+        DropReason::Unresolved,
+        DropReason::ParkedOverflow,
+        DropReason::MissLimit,
+        DropReason::NoSuchNode,
+        DropReason::NewAddress,
+        DropReason::PortInactive,
+        DropReason::ForwardLoop,
     ];
 
     /// The word of the netlink specification.
@@ -164,6 +185,13 @@ impl DropReason {
             DropReason::IcmpQuote => "icmp-quote",
             DropReason::UdpZeroChecksum => "udp-zero-checksum",
             DropReason::EscapeMismatch => "escape-mismatch",
+            DropReason::Unresolved => "unresolved",
+            DropReason::ParkedOverflow => "parked-overflow",
+            DropReason::MissLimit => "miss-limit",
+            DropReason::NoSuchNode => "no-such-node",
+            DropReason::NewAddress => "new-address",
+            DropReason::PortInactive => "port-inactive",
+            DropReason::ForwardLoop => "forward-loop",
         }
     }
 
@@ -237,6 +265,20 @@ impl DropReason {
             DropReason::EscapeMismatch => {
                 "An escaped packet whose own addresses are not those of the packet around it."
             }
+            DropReason::Unresolved => "The packet waited for a mapping that did not come in time.",
+            DropReason::ParkedOverflow => {
+                "More packets wait for this mapping or this node than are kept."
+            }
+            DropReason::MissLimit => {
+                "More addresses are being asked for, by this port or on this host, than is \
+                 allowed at a time."
+            }
+            DropReason::NoSuchNode => "The address is known not to exist, for a while.",
+            DropReason::NewAddress => "A source address that the port has not been given yet.",
+            DropReason::PortInactive => "The port's node is not, or no longer, here.",
+            DropReason::ForwardLoop => {
+                "A packet for a node that has moved on, which was sent on too often."
+            }
         }
     }
 
@@ -278,6 +320,13 @@ impl DropReason {
             31 => Some(DropReason::IcmpQuote),
             32 => Some(DropReason::UdpZeroChecksum),
             33 => Some(DropReason::EscapeMismatch),
+            34 => Some(DropReason::Unresolved),
+            35 => Some(DropReason::ParkedOverflow),
+            36 => Some(DropReason::MissLimit),
+            37 => Some(DropReason::NoSuchNode),
+            38 => Some(DropReason::NewAddress),
+            39 => Some(DropReason::PortInactive),
+            40 => Some(DropReason::ForwardLoop),
             _ => None,
         }
     }

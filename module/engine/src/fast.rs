@@ -302,6 +302,44 @@ pub fn to_ipv4(
     })
 }
 
+/// Sends a packet on to another host: its destination's prefix becomes `to`, and a hop is counted.
+///
+/// `buf` holds the IPv6 header that `ip` was parsed from and, if the packet is in the fast form, at least the
+/// [`touched`] bytes of the transport header if the packet has that many. An escaped packet keeps all that is
+/// behind the header.
+///
+/// # Errors
+///
+/// [`DropReason::ForwardLoop`] if the packet may go no further, [`DropReason::Malformed`] if `buf` is too
+/// short.
+#[inline]
+pub fn redirect(
+    buf: &mut [u8],
+    ip: &Ipv6,
+    to: SubstratePrefix,
+    csum: L4Checksum,
+) -> Result<(), DropReason> {
+    if ip.hop_limit <= 1 {
+        return Err(DropReason::ForwardLoop);
+    }
+    let (head, l4) = buf
+        .split_first_chunk_mut::<IPV6_LEN>()
+        .ok_or(DropReason::Malformed)?;
+    let from = SubstratePrefix::of(&ip.dst);
+    if carries(ip.next_header) {
+        let (old, new) = (checksum::sum(from.octets()), checksum::sum(to.octets()));
+        // Adding 0xFFFF instead of 0 keeps a sum from becoming 0; see `checksum::negate`.
+        let delta = match checksum::add(new, !old) {
+            0 => 0xffff,
+            delta => delta,
+        };
+        fix_checksum(l4, ip.next_header, ip.payload_len, delta, csum)?;
+    }
+    head[7] = ip.hop_limit.saturating_sub(1);
+    head[24..36].copy_from_slice(to.octets());
+    Ok(())
+}
+
 /// Whether a packet between these addresses is one for a node by its address, within one network.
 ///
 /// # Errors
@@ -313,13 +351,27 @@ pub const fn check_arrival(
     src: &SubstrateAddress,
     dst: &SubstrateAddress,
 ) -> Result<(), DropReason> {
-    if !src.is_plain() || !dst.is_plain() {
-        return Err(DropReason::AddressForm);
+    if let Err(reason) = check_form(src, dst) {
+        return Err(reason);
     }
     if src.vni != dst.vni {
         return Err(DropReason::NetworkMismatch);
     }
     Ok(())
+}
+
+/// Whether a packet between these addresses is one from a node for a node, by their addresses.
+///
+/// # Errors
+///
+/// [`DropReason::AddressForm`] if a slot, U or G bit is set in either.
+#[inline]
+pub const fn check_form(src: &SubstrateAddress, dst: &SubstrateAddress) -> Result<(), DropReason> {
+    if src.is_plain() && dst.is_plain() {
+        Ok(())
+    } else {
+        Err(DropReason::AddressForm)
+    }
 }
 
 /// Adds `delta` to what the checksum of TCP or UDP covers. `l4_len` is the length of the transport part

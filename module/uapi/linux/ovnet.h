@@ -12,6 +12,7 @@
 
 #define OVNET_VNI_MAX	16777215
 #define OVNET_GEN_MAX	9223372036854775807
+#define OVNET_TTL_MAX	604800000
 
 /**
  * enum ovnet_mapping_state - Where the node of a mapping is, as this host
@@ -20,11 +21,68 @@
  * @OVNET_MAPPING_STATE_REMOTE: Behind another host's locator.
  * @OVNET_MAPPING_STATE_DELETED: A tombstone; its generation keeps older news
  *   out.
+ * @OVNET_MAPPING_STATE_MOVED: Behind another host's locator since it left a
+ *   port of this host, which forwards what still arrives here.
+ * @OVNET_MAPPING_STATE_PENDING: Asked for and not known yet; packets wait.
+ * @OVNET_MAPPING_STATE_NEGATIVE: Known not to exist, for a while.
+ * @OVNET_MAPPING_STATE_EXTERNAL: A machine on the substrate that knows nothing
+ *   of the overlay; packets to it are translated as by RFC 7915.
  */
 enum ovnet_mapping_state {
 	OVNET_MAPPING_STATE_LOCAL,
 	OVNET_MAPPING_STATE_REMOTE,
 	OVNET_MAPPING_STATE_DELETED,
+	OVNET_MAPPING_STATE_MOVED,
+	OVNET_MAPPING_STATE_PENDING,
+	OVNET_MAPPING_STATE_NEGATIVE,
+	OVNET_MAPPING_STATE_EXTERNAL,
+};
+
+/**
+ * enum ovnet_port_state - Whether a port is where its node is. The states of a
+ *   move pass through standby (destination) and frozen (source).
+ * @OVNET_PORT_STATE_ACTIVE: The node is here.
+ * @OVNET_PORT_STATE_STANDBY: The node will come here; what arrives for it
+ *   waits.
+ * @OVNET_PORT_STATE_FROZEN: The node pauses here; what is for it waits, or is
+ *   forwarded to the locator given.
+ * @OVNET_PORT_STATE_INACTIVE: The node is elsewhere; the port carries nothing.
+ */
+enum ovnet_port_state {
+	OVNET_PORT_STATE_ACTIVE,
+	OVNET_PORT_STATE_STANDBY,
+	OVNET_PORT_STATE_FROZEN,
+	OVNET_PORT_STATE_INACTIVE,
+};
+
+/**
+ * enum ovnet_source_check - What a port does with a source address that is not
+ *   its node's.
+ * @OVNET_SOURCE_CHECK_STRICT: Drop and report it as a spoof.
+ * @OVNET_SOURCE_CHECK_LEARN: Hold it back and report it as a new address.
+ */
+enum ovnet_source_check {
+	OVNET_SOURCE_CHECK_STRICT,
+	OVNET_SOURCE_CHECK_LEARN,
+};
+
+/**
+ * enum ovnet_resolver_state - Who finds mappings that this host lacks, and
+ *   ends those whose time is over.
+ * @OVNET_RESOLVER_STATE_NONE: Nobody; packets without a mapping are dropped at
+ *   once.
+ * @OVNET_RESOLVER_STATE_READY: The sender of the request, as long as its
+ *   socket is open. Packets wait for it.
+ * @OVNET_RESOLVER_STATE_HOLDING: As ready, but it cannot reach those who know:
+ *   mappings stay beyond their hard TTL.
+ * @OVNET_RESOLVER_STATE_LOST: Its socket has closed. As holding, until another
+ *   takes over.
+ */
+enum ovnet_resolver_state {
+	OVNET_RESOLVER_STATE_NONE,
+	OVNET_RESOLVER_STATE_READY,
+	OVNET_RESOLVER_STATE_HOLDING,
+	OVNET_RESOLVER_STATE_LOST,
 };
 
 /**
@@ -50,6 +108,13 @@ enum ovnet_fidelity {
  *   is not; the locator attribute is the claimed one.
  * @OVNET_EVENT_KIND_MAPPING: A mapping was set or deleted.
  * @OVNET_EVENT_KIND_PORT: A port was configured or its configuration removed.
+ * @OVNET_EVENT_KIND_EXPIRY: A mapping in use has passed its soft TTL (state as
+ *   before), or one has passed its hard TTL and is gone (state deleted).
+ * @OVNET_EVENT_KIND_NEW_ADDRESS: A node sent from, or announced, an address
+ *   that is not its own yet, on a port that learns.
+ * @OVNET_EVENT_KIND_CLAIM: A node announced an address that is another node's.
+ * @OVNET_EVENT_KIND_STALE: A host, the locator attribute, still sends here
+ *   what this host forwards: its mapping is out of date.
  */
 enum ovnet_event_kind {
 	OVNET_EVENT_KIND_MISS,
@@ -57,6 +122,10 @@ enum ovnet_event_kind {
 	OVNET_EVENT_KIND_FORGED,
 	OVNET_EVENT_KIND_MAPPING,
 	OVNET_EVENT_KIND_PORT,
+	OVNET_EVENT_KIND_EXPIRY,
+	OVNET_EVENT_KIND_NEW_ADDRESS,
+	OVNET_EVENT_KIND_CLAIM,
+	OVNET_EVENT_KIND_STALE,
 };
 
 /**
@@ -118,6 +187,20 @@ enum ovnet_event_kind {
  *   which IPv6 asks for.
  * @OVNET_DROP_REASON_ESCAPE_MISMATCH: An escaped packet whose own addresses
  *   are not those of the packet around it.
+ * @OVNET_DROP_REASON_UNRESOLVED: The packet waited for a mapping that did not
+ *   come in time.
+ * @OVNET_DROP_REASON_PARKED_OVERFLOW: More packets wait for this mapping or
+ *   this node than are kept.
+ * @OVNET_DROP_REASON_MISS_LIMIT: More addresses are being asked for, by this
+ *   port or on this host, than is allowed at a time.
+ * @OVNET_DROP_REASON_NO_SUCH_NODE: The address is known not to exist, for a
+ *   while.
+ * @OVNET_DROP_REASON_NEW_ADDRESS: A source address that the port has not been
+ *   given yet.
+ * @OVNET_DROP_REASON_PORT_INACTIVE: The port's node is not, or no longer,
+ *   here.
+ * @OVNET_DROP_REASON_FORWARD_LOOP: A packet for a node that has moved on,
+ *   which was sent on too often.
  */
 enum ovnet_drop_reason {
 	OVNET_DROP_REASON_MALFORMED,
@@ -154,12 +237,21 @@ enum ovnet_drop_reason {
 	OVNET_DROP_REASON_ICMP_QUOTE,
 	OVNET_DROP_REASON_UDP_ZERO_CHECKSUM,
 	OVNET_DROP_REASON_ESCAPE_MISMATCH,
+	OVNET_DROP_REASON_UNRESOLVED,
+	OVNET_DROP_REASON_PARKED_OVERFLOW,
+	OVNET_DROP_REASON_MISS_LIMIT,
+	OVNET_DROP_REASON_NO_SUCH_NODE,
+	OVNET_DROP_REASON_NEW_ADDRESS,
+	OVNET_DROP_REASON_PORT_INACTIVE,
+	OVNET_DROP_REASON_FORWARD_LOOP,
 };
 
 enum {
 	OVNET_A_HOST_LOCATOR = 1,
 	OVNET_A_HOST_SELF,
 	OVNET_A_HOST_MAPPINGS,
+	OVNET_A_HOST_RESOLVER,
+	OVNET_A_HOST_MAPPINGS_MAX,
 
 	__OVNET_A_HOST_MAX,
 	OVNET_A_HOST_MAX = (__OVNET_A_HOST_MAX - 1)
@@ -185,9 +277,24 @@ enum {
 	OVNET_A_PORT_ADDRESS,
 	OVNET_A_PORT_MAC,
 	OVNET_A_PORT_GEN,
+	OVNET_A_PORT_STATE,
+	OVNET_A_PORT_LOCATOR,
+	OVNET_A_PORT_SOURCE_CHECK,
+	OVNET_A_PORT_SOURCE,
+	OVNET_A_PORT_PARKED,
+	OVNET_A_PORT_IDLE,
 
 	__OVNET_A_PORT_MAX,
 	OVNET_A_PORT_MAX = (__OVNET_A_PORT_MAX - 1)
+};
+
+enum {
+	OVNET_A_SOURCE_ADDRESS = 1,
+	OVNET_A_SOURCE_PREFIX_LEN,
+	OVNET_A_SOURCE_IDLE,
+
+	__OVNET_A_SOURCE_MAX,
+	OVNET_A_SOURCE_MAX = (__OVNET_A_SOURCE_MAX - 1)
 };
 
 enum {
@@ -199,9 +306,25 @@ enum {
 	OVNET_A_MAPPING_STATE,
 	OVNET_A_MAPPING_IFINDEX,
 	OVNET_A_MAPPING_NETNS_ID,
+	OVNET_A_MAPPING_PEER_VNI,
+	OVNET_A_MAPPING_SOFT_TTL,
+	OVNET_A_MAPPING_HARD_TTL,
+	OVNET_A_MAPPING_IDLE,
+	OVNET_A_MAPPING_PARKED,
+	OVNET_A_MAPPING_EXTERNAL,
 
 	__OVNET_A_MAPPING_MAX,
 	OVNET_A_MAPPING_MAX = (__OVNET_A_MAPPING_MAX - 1)
+};
+
+enum {
+	OVNET_A_MAPPING_BATCH_MAPPING = 1,
+	OVNET_A_MAPPING_BATCH_INSTALLED,
+	OVNET_A_MAPPING_BATCH_UNCHANGED,
+	OVNET_A_MAPPING_BATCH_REFUSED,
+
+	__OVNET_A_MAPPING_BATCH_MAX,
+	OVNET_A_MAPPING_BATCH_MAX = (__OVNET_A_MAPPING_BATCH_MAX - 1)
 };
 
 enum {
@@ -223,6 +346,7 @@ enum {
 	OVNET_A_STATS_DROP,
 	OVNET_A_STATS_ICMP_ERRORS,
 	OVNET_A_STATS_LABELS_CLEARED,
+	OVNET_A_STATS_FORWARDED,
 
 	__OVNET_A_STATS_MAX,
 	OVNET_A_STATS_MAX = (__OVNET_A_STATS_MAX - 1)
@@ -259,6 +383,7 @@ enum ovnet_cmd {
 	OVNET_CMD_MAPPING_GET,
 	OVNET_CMD_STATS_GET,
 	OVNET_CMD_EVENT,
+	OVNET_CMD_MAPPING_BATCH,
 
 	__OVNET_CMD_MAX,
 	OVNET_CMD_MAX = (__OVNET_CMD_MAX - 1)

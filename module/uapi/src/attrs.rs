@@ -6,17 +6,23 @@
 //! specification says.
 
 use std::io::Cursor;
+use std::marker::PhantomData;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use neli::consts::genl::{CtrlAttr, CtrlAttrMcastGrp, NlAttrType};
-use neli::genl::{AttrTypeBuilder, NlattrBuilder};
 use neli::types::{Buffer, GenlBuffer};
 use neli::FromBytesWithInput;
 
 use crate::generated::{
-    DropAttr, EventAttr, HostAttr, MappingAttr, NetworkAttr, PortAttr, StatsAttr,
+    DropAttr, EventAttr, HostAttr, MappingAttr, MappingBatchAttr, NetworkAttr, PortAttr,
+    SourceAttr, StatsAttr,
 };
+use crate::message::{align, ATTR_HEADER};
 use crate::Error;
+
+/// NLA_F_NESTED of linux/netlink.h: the payload is attributes.
+const NESTED: u16 = 1 << 15;
 
 /// The attribute numbers of one set, which know their words.
 pub(crate) trait AttrSet: NlAttrType {
@@ -43,7 +49,9 @@ attr_sets!(
     HostAttr,
     NetworkAttr,
     PortAttr,
+    SourceAttr,
     MappingAttr,
+    MappingBatchAttr,
     DropAttr,
     StatsAttr,
     EventAttr
@@ -62,28 +70,28 @@ macro_rules! foreign_sets {
 
 foreign_sets!(CtrlAttr, CtrlAttrMcastGrp, u16);
 
-/// The attributes of a request.
-pub(crate) struct Writer<T>(GenlBuffer<T, Buffer>);
+/// The attributes of a request, as they are sent.
+pub(crate) struct Writer<T> {
+    bytes: Vec<u8>,
+    set: PhantomData<T>,
+}
 
 impl<T: AttrSet> Writer<T> {
     pub(crate) fn new() -> Self {
-        Writer(GenlBuffer::new())
+        Writer::over(Vec::new())
+    }
+
+    /// Attributes that follow these bytes.
+    fn over(bytes: Vec<u8>) -> Self {
+        let set = PhantomData;
+        Writer { bytes, set }
     }
 
     /// Append one attribute with these bytes.
     pub(crate) fn put(&mut self, attr: T, payload: impl AsRef<[u8]>) -> Result<(), Error> {
-        let encode = |error: &dyn std::fmt::Display| Error::Encode(error.to_string());
-        let kind = AttrTypeBuilder::default()
-            .nla_type(attr)
-            .build()
-            .map_err(|e| encode(&e))?;
-        let attribute = NlattrBuilder::default()
-            .nla_type(kind)
-            .nla_payload(Buffer::from(payload.as_ref()))
-            .build()
-            .map_err(|e| encode(&e))?;
-        self.0.push(attribute);
-        Ok(())
+        let start = self.start();
+        self.bytes.extend_from_slice(payload.as_ref());
+        self.end(start, attr, 0)
     }
 
     /// Append the attribute if there is a value for it.
@@ -98,8 +106,49 @@ impl<T: AttrSet> Writer<T> {
         }
     }
 
-    pub(crate) fn into_attrs(self) -> GenlBuffer<T, Buffer> {
-        self.0
+    /// Append an attribute whose payload is the attributes that `fill` puts.
+    pub(crate) fn nest<S: AttrSet>(
+        &mut self,
+        attr: T,
+        fill: impl FnOnce(&mut Writer<S>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let start = self.start();
+        // The nest continues the same bytes: a table of a million costs no memory per entry.
+        let mut inner = Writer::over(std::mem::take(&mut self.bytes));
+        let filled = fill(&mut inner);
+        self.bytes = inner.bytes;
+        filled?;
+        self.end(start, attr, NESTED)
+    }
+
+    /// Leave room for the header of an attribute; says where it is.
+    fn start(&mut self) -> usize {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; ATTR_HEADER]);
+        start
+    }
+
+    /// Fill in the header of the attribute that goes from there to here, and pad it.
+    fn end(&mut self, start: usize, attr: T, flags: u16) -> Result<(), Error> {
+        let length = self.bytes.len() - start;
+        let Ok(length) = u16::try_from(length) else {
+            return Err(Error::Encode(format!("an attribute of {length} bytes")));
+        };
+        let kind: u16 = attr.into();
+        self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+        self.bytes[start + 2..start + ATTR_HEADER].copy_from_slice(&(kind | flags).to_ne_bytes());
+        self.bytes.resize(align(self.bytes.len()), 0);
+        Ok(())
+    }
+
+    /// The attributes so far.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Start over, with the memory there is.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
     }
 }
 
@@ -167,6 +216,12 @@ impl<T: AttrSet> Reader<T> {
         Ok(self.array(attr)?.map(u64::from_ne_bytes))
     }
 
+    /// A number of milliseconds.
+    pub(crate) fn duration(&self, attr: T) -> Result<Option<Duration>, Error> {
+        let ms = self.u32(attr)?;
+        Ok(ms.map(|ms| Duration::from_millis(ms.into())))
+    }
+
     pub(crate) fn ipv4(&self, attr: T) -> Result<Option<Ipv4Addr>, Error> {
         Ok(self.array::<4>(attr)?.map(Ipv4Addr::from))
     }
@@ -229,6 +284,37 @@ mod tests {
     fn a_length_beyond_the_message_is_an_error() {
         assert!(Reader::<NetworkAttr>::parse(&[9, 0, 1, 0, 7, 0, 0, 0]).is_err());
         assert!(Reader::<NetworkAttr>::parse(&[3, 0, 1, 0]).is_err());
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_nest_holds_its_attributes_and_counts_their_padding() {
+        let mut attrs = Writer::<PortAttr>::new();
+        attrs.put(PortAttr::Ifindex, 5u32.to_ne_bytes()).unwrap();
+        attrs
+            .nest(PortAttr::Source, |source| {
+                source.put(SourceAttr::Address, [10, 0, 0, 3])?;
+                source.put(SourceAttr::PrefixLen, [24])
+            })
+            .unwrap();
+        attrs.put(PortAttr::Vni, 7u32.to_ne_bytes()).unwrap();
+        assert_eq!(
+            attrs.as_bytes(),
+            [
+                8, 0, 1, 0, 5, 0, 0, 0,
+                20, 0, 12, 0x80,
+                    8, 0, 1, 0, 10, 0, 0, 3,
+                    5, 0, 2, 0, 24, 0, 0, 0,
+                8, 0, 5, 0, 7, 0, 0, 0,
+            ]
+        );
+    }
+
+    #[test]
+    fn an_attribute_that_is_too_long_is_refused() {
+        let mut attrs = Writer::<PortAttr>::new();
+        assert!(attrs.put(PortAttr::Ifname, vec![0; 0xffff - 4]).is_ok());
+        assert!(attrs.put(PortAttr::Ifname, vec![0; 0x1_0000 - 4]).is_err());
     }
 
     #[test]

@@ -11,11 +11,13 @@ use crate::attrs::{AttrSet, Writer};
 use crate::connection::{genl, Connection, Record};
 use crate::event::Events;
 use crate::family::Family;
-use crate::generated::{Command, HostAttr, MappingAttr, FAMILY_VERSION};
+use crate::generated::{Command, MappingAttr, FAMILY_VERSION};
+use crate::host::host_key;
 use crate::mapping::mapping_key;
 use crate::network::network_key;
 use crate::{
-    Device, Dump, Error, Host, Mapping, MappingSet, Network, NetworkSet, Port, PortSet, Stats,
+    BatchResult, Device, Dump, Error, Host, HostSet, Mapping, MappingSet, Network, NetworkSet,
+    Port, PortSet, Stats,
 };
 
 /// A connection to the module, for one host.
@@ -44,6 +46,12 @@ impl Client {
     /// has ports or mappings.
     pub fn host_set(&mut self, locator: Locator) -> Result<(), Error> {
         self.call(Command::HostSet, host_key(Some(locator))?)
+    }
+
+    /// Change this host; to change nothing is refused. A resolver is this client: when it is
+    /// dropped, the kernel takes the resolver for lost.
+    pub fn host_configure(&mut self, host: &HostSet) -> Result<(), Error> {
+        self.call(Command::HostSet, host.attrs()?)
     }
 
     /// Take this host's locator away, which must be this one. The kernel refuses while the host
@@ -107,6 +115,24 @@ impl Client {
         self.call(Command::MappingSet, mapping.attrs()?)
     }
 
+    /// Say where many nodes are, in order, with as few messages as the kernel takes. Generations
+    /// that are too old are counted and skipped. Any other refusal ends the batch, and what was
+    /// set before it stays; setting all again when the reason is gone does no harm.
+    pub fn mapping_batch(&mut self, mappings: &[MappingSet]) -> Result<BatchResult, Error> {
+        let mut sum = BatchResult::default();
+        let mut rest = mappings;
+        let mut attrs = Writer::new();
+        while !rest.is_empty() {
+            attrs.clear();
+            let written = MappingSet::write_batch(rest, &mut attrs)?;
+            let answer = self.answer(Command::MappingBatch, &attrs)?;
+            sum +=
+                BatchResult::parse(&answer.ok_or_else(|| Error::Malformed("no answer".into()))?)?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        Ok(sum)
+    }
+
     /// Forget where a node is; a tombstone with the generation stays. Without a generation the
     /// kernel takes one more than the known one.
     pub fn mapping_del(
@@ -125,7 +151,7 @@ impl Client {
         self.get(Command::MappingGet, mapping_key(vni, address)?)
     }
 
-    /// All mappings, or those of one network, tombstones included.
+    /// All mappings, or those of one network, with tombstones and what is asked for.
     pub fn mappings(&mut self, vni: Option<Vni>) -> Result<Dump<'_, Mapping>, Error> {
         let mut attrs = Writer::new();
         attrs.put_some(MappingAttr::Vni, vni.map(|vni| vni.get().to_ne_bytes()))?;
@@ -144,22 +170,22 @@ impl Client {
     }
 
     fn call<T: AttrSet>(&mut self, command: Command, attrs: Writer<T>) -> Result<(), Error> {
-        self.answer(command, attrs).map(drop)
+        self.answer(command, &attrs).map(drop)
     }
 
     fn get<T: Record>(&mut self, command: Command, attrs: Writer<T::Attr>) -> Result<T, Error> {
-        let answer = self.answer(command, attrs)?;
+        let answer = self.answer(command, &attrs)?;
         T::parse(&answer.ok_or_else(|| Error::Malformed("no answer".into()))?)
     }
 
     fn answer<T: AttrSet>(
         &mut self,
         command: Command,
-        attrs: Writer<T>,
+        attrs: &Writer<T>,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let request = genl(command, FAMILY_VERSION, attrs)?;
+        let request = genl(command, FAMILY_VERSION, attrs);
         self.connection
-            .transact(self.family.id, request, T::word_of)
+            .transact(self.family.id, &request, T::word_of)
     }
 
     fn dump<T: Record>(
@@ -167,36 +193,30 @@ impl Client {
         command: Command,
         attrs: Writer<T::Attr>,
     ) -> Result<Dump<'_, T>, Error> {
-        let request = genl(command, FAMILY_VERSION, attrs)?;
+        let request = genl(command, FAMILY_VERSION, &attrs);
         self.connection
-            .dump(self.family.id, request, T::Attr::word_of)
+            .dump(self.family.id, &request, T::Attr::word_of)
     }
-}
-
-/// The attributes that name a host; none name this one.
-fn host_key(locator: Option<Locator>) -> Result<Writer<HostAttr>, Error> {
-    let mut attrs = Writer::new();
-    attrs.put_some(HostAttr::Locator, locator.map(Locator::to_prefix))?;
-    Ok(attrs)
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
+    use std::time::Duration;
 
     use neli::consts::nl::NlmF;
     use ovnet_engine::Mac;
 
     use super::*;
     use crate::message::encode;
-    use crate::Fidelity;
+    use crate::{Fidelity, MappingState, PortState, ResolverState, Source, SourceCheck};
 
     const FLAGS: NlmF = NlmF::REQUEST.union(NlmF::ACK);
 
     /// The message as it is sent with family 0x1c and sequence 9, its header taken off and checked.
     fn sent<T: AttrSet>(command: Command, attrs: Writer<T>) -> Vec<u8> {
-        let request = genl(command, FAMILY_VERSION, attrs).unwrap();
-        let bytes = encode(0x1c, FLAGS, 9, request).unwrap();
+        let request = genl(command, FAMILY_VERSION, &attrs);
+        let bytes = encode(0x1c, FLAGS, 9, &request).unwrap();
         let length = bytes.len() as u8;
         let header = [length, 0, 0, 0, 0x1c, 0, 5, 0, 9, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(bytes[..16], header);
@@ -224,6 +244,15 @@ mod tests {
             ]
         );
         assert_eq!(sent(Command::HostGet, host_key(None).unwrap()), [3, 1, 0, 0]);
+        let host = HostSet { locator: None, resolver: Some(ResolverState::Ready), mappings_max: Some(9) };
+        assert_eq!(
+            sent(Command::HostSet, host.attrs().unwrap()),
+            [
+                1, 1, 0, 0,
+                8, 0, 4, 0, 1, 0, 0, 0,
+                8, 0, 5, 0, 9, 0, 0, 0,
+            ]
+        );
     }
 
     #[test]
@@ -248,11 +277,9 @@ mod tests {
         let fd = std::os::fd::AsRawFd::as_raw_fd(&netns) as u8;
         let device = Device { ifindex: 5, netns: Some(netns.as_fd()) };
         let port = PortSet {
-            device,
-            vni: vni(),
-            address: NODE,
             mac: Some(Mac([2, 0, 0, 0, 0, 9])),
             gen: Some(1 << 40),
+            ..PortSet::new(device, vni(), NODE)
         };
         assert_eq!(
             sent(Command::PortSet, port.attrs().unwrap()),
@@ -275,8 +302,82 @@ mod tests {
 
     #[test]
     #[rustfmt::skip]
+    fn a_port_request_says_what_it_forwards_and_from_where_its_node_sends() {
+        let device = Device { ifindex: 5, netns: None };
+        let bare = PortSet::new(device, vni(), NODE);
+        let node = sent(Command::PortSet, bare.attrs().unwrap());
+        let without = PortSet { sources: Some(vec![]), ..bare.clone() };
+        let none = [
+            20, 0, 12, 0x80,
+                8, 0, 1, 0, 0, 0, 0, 0,
+                5, 0, 2, 0, 32, 0, 0, 0,
+        ];
+        assert_eq!(
+            sent(Command::PortSet, without.attrs().unwrap()),
+            [&node[..], &none].concat()
+        );
+        let frozen = PortSet {
+            state: Some(PortState::Frozen),
+            locator: Some(far()),
+            source_check: Some(SourceCheck::Learn),
+            sources: Some(vec![Source::new(Ipv4Addr::new(10, 1, 0, 0), 24)]),
+            ..bare
+        };
+        let rest = [
+            8, 0, 9, 0, 2, 0, 0, 0,
+            20, 0, 10, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+            8, 0, 11, 0, 1, 0, 0, 0,
+            20, 0, 12, 0x80,
+                8, 0, 1, 0, 10, 1, 0, 0,
+                5, 0, 2, 0, 24, 0, 0, 0,
+        ];
+        assert_eq!(
+            sent(Command::PortSet, frozen.attrs().unwrap()),
+            [&node[..], &rest].concat()
+        );
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_batch_has_a_nest_for_each_mapping() {
+        let mappings = [
+            MappingSet {
+                state: MappingState::Moved,
+                peer_vni: Vni::new(9),
+                soft_ttl: Some(Duration::from_millis(256)),
+                hard_ttl: Some(Duration::from_secs(1)),
+                external: Some("2001:db8::9".parse().unwrap()),
+                ..MappingSet::remote(vni(), NODE, far())
+            },
+            MappingSet::negative(vni(), NODE),
+        ];
+        let mut attrs = Writer::new();
+        assert_eq!(MappingSet::write_batch(&mappings, &mut attrs).unwrap(), 2);
+        assert_eq!(
+            sent(Command::MappingBatch, attrs),
+            [
+                15, 1, 0, 0,
+                92, 0, 1, 0x80,
+                    8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
+                    8, 0, 2, 0, 10, 0, 0, 3,
+                    20, 0, 3, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+                    8, 0, 6, 0, 3, 0, 0, 0,
+                    8, 0, 9, 0, 9, 0, 0, 0,
+                    8, 0, 10, 0, 0, 1, 0, 0,
+                    8, 0, 11, 0, 0xe8, 3, 0, 0,
+                    20, 0, 14, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
+                28, 0, 1, 0x80,
+                    8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
+                    8, 0, 2, 0, 10, 0, 0, 3,
+                    8, 0, 6, 0, 5, 0, 0, 0,
+            ]
+        );
+    }
+
+    #[test]
+    #[rustfmt::skip]
     fn a_mapping_request_leaves_out_what_the_kernel_is_to_choose() {
-        let mut mapping = MappingSet { vni: vni(), address: NODE, locator: far(), mac: None, gen: None };
+        let mut mapping = MappingSet::remote(vni(), NODE, far());
         let key = [
             8, 0, 1, 0, 0x0c, 0x0b, 0x0a, 0,
             8, 0, 2, 0, 10, 0, 0, 3,

@@ -2,7 +2,6 @@
 
 //! One netlink socket: requests with one answer, dumps with many, and multicast.
 
-use std::fmt::Debug;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
@@ -10,10 +9,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use neli::consts::genl::Cmd;
 use neli::consts::nl::{NlmF, Nlmsg};
 use neli::consts::socket::{Msg, NlFamily};
-use neli::genl::{Genlmsghdr, GenlmsghdrBuilder, NoUserHeader};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
-use neli::{Size, ToBytes};
 
 use crate::attrs::{AttrSet, Reader, Writer};
 use crate::family::GENL_HEADER;
@@ -59,15 +56,12 @@ impl Connection {
     }
 
     /// Send a request and return its answer, if it has one besides the acknowledgement.
-    pub(crate) fn transact<P>(
+    pub(crate) fn transact(
         &mut self,
         kind: u16,
-        payload: P,
+        payload: &[u8],
         words: Words,
-    ) -> Result<Option<Vec<u8>>, Error>
-    where
-        P: Size + ToBytes,
-    {
+    ) -> Result<Option<Vec<u8>>, Error> {
         let (seq, request) = self.send(kind, NlmF::REQUEST | NlmF::ACK, payload)?;
         let mut answer = None;
         loop {
@@ -83,15 +77,12 @@ impl Connection {
     }
 
     /// Send a dump request; the answers are the iterator's.
-    pub(crate) fn dump<P, T>(
+    pub(crate) fn dump<T>(
         &mut self,
         kind: u16,
-        payload: P,
+        payload: &[u8],
         words: Words,
-    ) -> Result<Dump<'_, T>, Error>
-    where
-        P: Size + ToBytes,
-    {
+    ) -> Result<Dump<'_, T>, Error> {
         let (seq, request) = self.send(kind, NlmF::REQUEST | NlmF::DUMP, payload)?;
         self.open_dump = Some(seq);
         Ok(Dump {
@@ -137,10 +128,7 @@ impl Connection {
         }
     }
 
-    fn send<P>(&mut self, kind: u16, flags: NlmF, payload: P) -> Result<(u32, Vec<u8>), Error>
-    where
-        P: Size + ToBytes,
-    {
+    fn send(&mut self, kind: u16, flags: NlmF, payload: &[u8]) -> Result<(u32, Vec<u8>), Error> {
         self.finish_dump()?;
         // Sequence 0 is that of multicast messages.
         self.seq = self.seq.wrapping_add(1).max(1);
@@ -170,21 +158,11 @@ impl AsRawFd for Connection {
 }
 
 /// A generic netlink message: its own header and the attributes.
-pub(crate) fn genl<C, T>(
-    command: C,
-    version: u8,
-    attrs: Writer<T>,
-) -> Result<Genlmsghdr<C, T, NoUserHeader>, Error>
-where
-    C: Cmd + Debug,
-    T: AttrSet,
-{
-    GenlmsghdrBuilder::default()
-        .cmd(command)
-        .version(version)
-        .attrs(attrs.into_attrs())
-        .build()
-        .map_err(|error| Error::Encode(error.to_string()))
+pub(crate) fn genl<T: AttrSet>(command: impl Cmd, version: u8, attrs: &Writer<T>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(GENL_HEADER + attrs.as_bytes().len());
+    bytes.extend_from_slice(&[command.into(), version, 0, 0]);
+    bytes.extend_from_slice(attrs.as_bytes());
+    bytes
 }
 
 /// One object of the family, read from the attributes of its set.
@@ -273,15 +251,15 @@ mod tests {
 
     fn families(connection: &mut Connection) -> Dump<'_, Name> {
         assert_eq!(u16::from(GenlId::Ctrl), CTRL);
-        let request = genl(CtrlCmd::Getfamily, 2, Writer::<CtrlAttr>::new()).unwrap();
-        connection.dump(CTRL, request, |_| None).unwrap()
+        let request = genl(CtrlCmd::Getfamily, 2, &Writer::<CtrlAttr>::new());
+        connection.dump(CTRL, &request, |_| None).unwrap()
     }
 
     fn family(connection: &mut Connection, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let mut attrs = Writer::new();
         attrs.put(CtrlAttr::FamilyName, format!("{name}\0"))?;
-        let request = genl(CtrlCmd::Getfamily, 2, attrs)?;
-        connection.transact(CTRL, request, |_| None)
+        let request = genl(CtrlCmd::Getfamily, 2, &attrs);
+        connection.transact(CTRL, &request, |_| None)
     }
 
     #[test]

@@ -34,9 +34,9 @@ impl Family {
         let mut name = FAMILY_NAME.as_bytes().to_vec();
         name.push(0);
         attrs.put(CtrlAttr::FamilyName, name)?;
-        let request = genl(CtrlCmd::Getfamily, CTRL_VERSION, attrs)?;
+        let request = genl(CtrlCmd::Getfamily, CTRL_VERSION, &attrs);
         let answer = connection
-            .transact(u16::from(GenlId::Ctrl), request, |_| None)
+            .transact(u16::from(GenlId::Ctrl), &request, |_| None)
             .map_err(|error| match error {
                 Error::Refused(mut refusal) if refusal.kind() == Kind::NotFound => {
                     // The controller says no more than ENOENT.

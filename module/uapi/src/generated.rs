@@ -17,11 +17,14 @@ pub const GROUP_EVENTS: &str = "events";
 pub const VNI_MAX: u32 = 16_777_215;
 /// The largest generation; one bit short, so that a successor exists.
 pub const GEN_MAX: u64 = 9_223_372_036_854_775_807;
+/// The longest TTL of a mapping, in milliseconds; seven days.
+pub const TTL_MAX: u32 = 604_800_000;
 
 /// Commands of the family.
 #[neli_enum(serialized_type = "u8")]
 pub enum Command {
-    /// Give this host its locator. Refused if it has another one and has ports or mappings.
+    /// Give this host its locator; refused if it has another one and has ports or mappings. Or say
+    /// who finds mappings, or how many are kept.
     HostSet = 1,
     /// Take this host's locator away. Refused while it has ports or mappings.
     HostDel = 2,
@@ -41,6 +44,8 @@ pub enum Command {
     /// One port, or all (dump).
     PortGet = 9,
     /// Say where a node is. A locator that is this host's own needs a port with that address here.
+    /// The state asked for may be remote, the default, moved, or negative, which has neither
+    /// locator nor generation and leaves what is known untouched.
     MappingSet = 10,
     /// Forget where a node is. A tombstone with the generation stays, so that older news cannot
     /// bring the mapping back.
@@ -51,6 +56,9 @@ pub enum Command {
     StatsGet = 13,
     /// Something the listeners of the group should know.
     Event = 14,
+    /// Set many mappings. Those with a generation that is too old are counted and skipped; any
+    /// other refusal ends the batch, and what was set before it stays.
+    MappingBatch = 15,
 }
 
 impl Command {
@@ -72,6 +80,7 @@ impl Command {
             Command::MappingGet => Some("mapping-get"),
             Command::StatsGet => Some("stats-get"),
             Command::Event => Some("event"),
+            Command::MappingBatch => Some("mapping-batch"),
             Command::UnrecognizedConst(_) => None,
         }
     }
@@ -88,6 +97,11 @@ pub enum HostAttr {
     Self_ = 2,
     /// Mappings that point to this host.
     Mappings = 3,
+    /// Who finds mappings. Of this host only; a request sets it.
+    Resolver = 4,
+    /// The most mappings this host keeps (default 4194304). When that many are there, the longest
+    /// unused one with a hard TTL makes room.
+    MappingsMax = 5,
 }
 
 impl HostAttr {
@@ -98,6 +112,8 @@ impl HostAttr {
             HostAttr::Locator => Some("locator"),
             HostAttr::Self_ => Some("self"),
             HostAttr::Mappings => Some("mappings"),
+            HostAttr::Resolver => Some("resolver"),
+            HostAttr::MappingsMax => Some("mappings-max"),
             HostAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -157,6 +173,20 @@ pub enum PortAttr {
     /// Generation of the mapping the port's address gets; absent or 0 in a request means one more
     /// than the known one.
     Gen = 8,
+    /// Active unless said otherwise. A request may not ask for inactive.
+    State = 9,
+    /// Of a frozen port: the host that gets what arrives meanwhile. Absent: it waits here.
+    Locator = 10,
+    /// Strict unless said otherwise.
+    SourceCheck = 11,
+    /// Addresses that the node may send from beside its own: further addresses of its own, and
+    /// prefixes behind it. In a request these replace those the port had; the prefix 0.0.0.0 of
+    /// length 32 means none.
+    Source = 12,
+    /// Packets that wait for the node.
+    Parked = 13,
+    /// Milliseconds since the node sent from its address; absent if never.
+    Idle = 14,
 }
 
 impl PortAttr {
@@ -172,12 +202,44 @@ impl PortAttr {
             PortAttr::Address => Some("address"),
             PortAttr::Mac => Some("mac"),
             PortAttr::Gen => Some("gen"),
+            PortAttr::State => Some("state"),
+            PortAttr::Locator => Some("locator"),
+            PortAttr::SourceCheck => Some("source-check"),
+            PortAttr::Source => Some("source"),
+            PortAttr::Parked => Some("parked"),
+            PortAttr::Idle => Some("idle"),
             PortAttr::UnrecognizedConst(_) => None,
         }
     }
 }
 
 impl NlAttrType for PortAttr {}
+
+/// Attributes of the set `source`.
+#[neli_enum(serialized_type = "u16")]
+pub enum SourceAttr {
+    /// The `address` attribute.
+    Address = 1,
+    /// 32, a single address, if absent.
+    PrefixLen = 2,
+    /// Milliseconds since the node sent from it; absent if never.
+    Idle = 3,
+}
+
+impl SourceAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            SourceAttr::Address => Some("address"),
+            SourceAttr::PrefixLen => Some("prefix-len"),
+            SourceAttr::Idle => Some("idle"),
+            SourceAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for SourceAttr {}
 
 /// Attributes of the set `mapping`.
 #[neli_enum(serialized_type = "u16")]
@@ -200,6 +262,21 @@ pub enum MappingAttr {
     Ifindex = 7,
     /// Namespace of that port; absent when it is the socket's own.
     NetnsId = 8,
+    /// The network the node is in, when that is another one (a peering).
+    PeerVni = 9,
+    /// Milliseconds until a mapping in use is reported for a refresh. In answers: what is left.
+    /// Absent: never.
+    SoftTtl = 10,
+    /// Milliseconds until the mapping goes, or until a negative one is asked for again (1000 if
+    /// absent there). In answers: what is left. Absent: never.
+    HardTtl = 11,
+    /// Milliseconds, give or take a second, since a packet used the mapping.
+    Idle = 12,
+    /// Packets that wait for the mapping.
+    Parked = 13,
+    /// Instead of a locator: the IPv6 address of a machine that knows nothing of the overlay, for
+    /// which the mapping's address stands in its network.
+    External = 14,
 }
 
 impl MappingAttr {
@@ -215,12 +292,47 @@ impl MappingAttr {
             MappingAttr::State => Some("state"),
             MappingAttr::Ifindex => Some("ifindex"),
             MappingAttr::NetnsId => Some("netns-id"),
+            MappingAttr::PeerVni => Some("peer-vni"),
+            MappingAttr::SoftTtl => Some("soft-ttl"),
+            MappingAttr::HardTtl => Some("hard-ttl"),
+            MappingAttr::Idle => Some("idle"),
+            MappingAttr::Parked => Some("parked"),
+            MappingAttr::External => Some("external"),
             MappingAttr::UnrecognizedConst(_) => None,
         }
     }
 }
 
 impl NlAttrType for MappingAttr {}
+
+/// Attributes of the set `mapping-batch`.
+#[neli_enum(serialized_type = "u16")]
+pub enum MappingBatchAttr {
+    /// The mappings to set, in order.
+    Mapping = 1,
+    /// Mappings that are now as asked for.
+    Installed = 2,
+    /// Mappings that were so before.
+    Unchanged = 3,
+    /// Mappings whose generation is older than the known one, or the same with other contents.
+    Refused = 4,
+}
+
+impl MappingBatchAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            MappingBatchAttr::Mapping => Some("mapping"),
+            MappingBatchAttr::Installed => Some("installed"),
+            MappingBatchAttr::Unchanged => Some("unchanged"),
+            MappingBatchAttr::Refused => Some("refused"),
+            MappingBatchAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for MappingBatchAttr {}
 
 /// Attributes of the set `drop`.
 #[neli_enum(serialized_type = "u16")]
@@ -269,6 +381,8 @@ pub enum StatsAttr {
     /// Received packets whose flow label the substrate cleared, so that TTL and DF are not the
     /// sender's.
     LabelsCleared = 10,
+    /// Received packets sent on to the host where their node is by now.
+    Forwarded = 11,
 }
 
 impl StatsAttr {
@@ -286,6 +400,7 @@ impl StatsAttr {
             StatsAttr::Drop => Some("drop"),
             StatsAttr::IcmpErrors => Some("icmp-errors"),
             StatsAttr::LabelsCleared => Some("labels-cleared"),
+            StatsAttr::Forwarded => Some("forwarded"),
             StatsAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -349,6 +464,16 @@ pub enum MappingState {
     Remote = 1,
     /// A tombstone; its generation keeps older news out.
     Deleted = 2,
+    /// Behind another host's locator since it left a port of this host, which forwards what still
+    /// arrives here.
+    Moved = 3,
+    /// Asked for and not known yet; packets wait.
+    Pending = 4,
+    /// Known not to exist, for a while.
+    Negative = 5,
+    /// A machine on the substrate that knows nothing of the overlay; packets to it are translated
+    /// as by RFC 7915.
+    External = 6,
 }
 
 impl MappingState {
@@ -359,7 +484,87 @@ impl MappingState {
             MappingState::Local => Some("local"),
             MappingState::Remote => Some("remote"),
             MappingState::Deleted => Some("deleted"),
+            MappingState::Moved => Some("moved"),
+            MappingState::Pending => Some("pending"),
+            MappingState::Negative => Some("negative"),
+            MappingState::External => Some("external"),
             MappingState::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// Whether a port is where its node is. The states of a move pass through standby (destination) and
+/// frozen (source).
+#[neli_enum(serialized_type = "u32")]
+pub enum PortState {
+    /// The node is here.
+    Active = 0,
+    /// The node will come here; what arrives for it waits.
+    Standby = 1,
+    /// The node pauses here; what is for it waits, or is forwarded to the locator given.
+    Frozen = 2,
+    /// The node is elsewhere; the port carries nothing.
+    Inactive = 3,
+}
+
+impl PortState {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            PortState::Active => Some("active"),
+            PortState::Standby => Some("standby"),
+            PortState::Frozen => Some("frozen"),
+            PortState::Inactive => Some("inactive"),
+            PortState::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// What a port does with a source address that is not its node's.
+#[neli_enum(serialized_type = "u32")]
+pub enum SourceCheck {
+    /// Drop and report it as a spoof.
+    Strict = 0,
+    /// Hold it back and report it as a new address.
+    Learn = 1,
+}
+
+impl SourceCheck {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            SourceCheck::Strict => Some("strict"),
+            SourceCheck::Learn => Some("learn"),
+            SourceCheck::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// Who finds mappings that this host lacks, and ends those whose time is over.
+#[neli_enum(serialized_type = "u32")]
+pub enum ResolverState {
+    /// Nobody; packets without a mapping are dropped at once.
+    None = 0,
+    /// The sender of the request, as long as its socket is open. Packets wait for it.
+    Ready = 1,
+    /// As ready, but it cannot reach those who know: mappings stay beyond their hard TTL.
+    Holding = 2,
+    /// Its socket has closed. As holding, until another takes over.
+    Lost = 3,
+}
+
+impl ResolverState {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            ResolverState::None => Some("none"),
+            ResolverState::Ready => Some("ready"),
+            ResolverState::Holding => Some("holding"),
+            ResolverState::Lost => Some("lost"),
+            ResolverState::UnrecognizedConst(_) => None,
         }
     }
 }
@@ -401,6 +606,16 @@ pub enum EventKind {
     Mapping = 3,
     /// A port was configured or its configuration removed.
     Port = 4,
+    /// A mapping in use has passed its soft TTL (state as before), or one has passed its hard TTL
+    /// and is gone (state deleted).
+    Expiry = 5,
+    /// A node sent from, or announced, an address that is not its own yet, on a port that learns.
+    NewAddress = 6,
+    /// A node announced an address that is another node's.
+    Claim = 7,
+    /// A host, the locator attribute, still sends here what this host forwards: its mapping is out
+    /// of date.
+    Stale = 8,
 }
 
 impl EventKind {
@@ -413,6 +628,10 @@ impl EventKind {
             EventKind::Forged => Some("forged"),
             EventKind::Mapping => Some("mapping"),
             EventKind::Port => Some("port"),
+            EventKind::Expiry => Some("expiry"),
+            EventKind::NewAddress => Some("new-address"),
+            EventKind::Claim => Some("claim"),
+            EventKind::Stale => Some("stale"),
             EventKind::UnrecognizedConst(_) => None,
         }
     }

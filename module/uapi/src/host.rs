@@ -4,9 +4,9 @@
 
 use ovnet_engine::Locator;
 
-use crate::attrs::{malformed, require, AttrSet, Reader};
+use crate::attrs::{malformed, require, AttrSet, Reader, Writer};
 use crate::connection::Record;
-use crate::generated::HostAttr;
+use crate::generated::{HostAttr, ResolverState};
 use crate::Error;
 
 /// A host, as this one knows it.
@@ -18,6 +18,41 @@ pub struct Host {
     pub is_self: bool,
     /// How many mappings point to it.
     pub mappings: u32,
+    /// Who finds mappings; of the host that answers only.
+    pub resolver: Option<ResolverState>,
+    /// The most mappings that are kept; of the host that answers only.
+    pub mappings_max: Option<u32>,
+}
+
+/// What to change about this host; what is absent stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostSet {
+    /// Its /64.
+    pub locator: Option<Locator>,
+    /// Who finds mappings: ready and holding mean this very client, as long as it lives.
+    pub resolver: Option<ResolverState>,
+    /// The most mappings that are kept, from 1.
+    pub mappings_max: Option<u32>,
+}
+
+impl HostSet {
+    pub(crate) fn attrs(&self) -> Result<Writer<HostAttr>, Error> {
+        let mut attrs = host_key(self.locator)?;
+        let resolver = self.resolver.map(|state| u32::from(state).to_ne_bytes());
+        attrs.put_some(HostAttr::Resolver, resolver)?;
+        attrs.put_some(
+            HostAttr::MappingsMax,
+            self.mappings_max.map(u32::to_ne_bytes),
+        )?;
+        Ok(attrs)
+    }
+}
+
+/// The attributes that name a host; none name this one.
+pub(crate) fn host_key(locator: Option<Locator>) -> Result<Writer<HostAttr>, Error> {
+    let mut attrs = Writer::new();
+    attrs.put_some(HostAttr::Locator, locator.map(Locator::to_prefix))?;
+    Ok(attrs)
 }
 
 impl Record for Host {
@@ -28,6 +63,8 @@ impl Record for Host {
             locator: require(HostAttr::Locator, locator(attrs, HostAttr::Locator)?)?,
             is_self: attrs.flag(HostAttr::Self_),
             mappings: attrs.u32(HostAttr::Mappings)?.unwrap_or(0),
+            resolver: attrs.u32(HostAttr::Resolver)?.map(ResolverState::from),
+            mappings_max: attrs.u32(HostAttr::MappingsMax)?,
         })
     }
 }
@@ -59,8 +96,21 @@ mod tests {
         assert_eq!(host.locator.to_string(), "fd00:a:1:1::/64");
         assert!(host.is_self);
         assert_eq!(host.mappings, 0);
+        assert_eq!((host.resolver, host.mappings_max), (None, None));
         // An attribute of a newer kernel is none of our business.
         assert_eq!(Host::parse(&HOST).unwrap(), host);
+    }
+
+    #[test]
+    fn the_own_host_has_a_resolver_and_a_limit() {
+        #[rustfmt::skip]
+        let settings = [
+            8, 0, 4, 0, 2, 0, 0, 0,
+            8, 0, 5, 0, 0, 0, 0x40, 0,
+        ];
+        let host = Host::parse(&[&HOST[..28], &settings].concat()).unwrap();
+        assert_eq!(host.resolver, Some(ResolverState::Holding));
+        assert_eq!(host.mappings_max, Some(1 << 22));
     }
 
     #[test]

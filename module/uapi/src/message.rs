@@ -7,10 +7,7 @@
 //! (`netlink_ack` in net/netlink/af_netlink.c).
 
 use neli::consts::nl::{NlmF, Nlmsg};
-use neli::nl::{NlPayload, NlmsghdrBuilder};
-use neli::{Size, ToBytes};
 use nix::errno::Errno;
-use std::io::Cursor;
 
 use crate::attrs::Reader;
 use crate::{Error, Refusal};
@@ -18,7 +15,7 @@ use crate::{Error, Refusal};
 /// struct nlmsghdr.
 const HEADER: usize = 16;
 /// struct nlattr, and what follows is aligned alike.
-const ATTR_HEADER: usize = 4;
+pub(crate) const ATTR_HEADER: usize = 4;
 /// The number in an attribute's type; the two bits above it are flags.
 const ATTR_TYPE_MASK: u16 = 0x3fff;
 
@@ -32,22 +29,20 @@ const EXTACK_MISS_NEST: u16 = 6;
 pub(crate) type Words = fn(u16) -> Option<&'static str>;
 
 /// Encode one message with its header.
-pub(crate) fn encode<P>(kind: u16, flags: NlmF, seq: u32, payload: P) -> Result<Vec<u8>, Error>
-where
-    P: Size + ToBytes,
-{
-    let message = NlmsghdrBuilder::default()
-        .nl_type(kind)
-        .nl_flags(flags)
-        .nl_seq(seq)
-        .nl_payload(NlPayload::Payload(payload))
-        .build()
-        .map_err(|error| Error::Encode(error.to_string()))?;
-    let mut buffer = Cursor::new(Vec::with_capacity(message.padded_size()));
-    message
-        .to_bytes(&mut buffer)
-        .map_err(|error| Error::Encode(error.to_string()))?;
-    Ok(buffer.into_inner())
+pub(crate) fn encode(kind: u16, flags: NlmF, seq: u32, payload: &[u8]) -> Result<Vec<u8>, Error> {
+    let length = HEADER + payload.len();
+    let Ok(announced) = u32::try_from(length) else {
+        return Err(Error::Encode(format!("a message of {length} bytes")));
+    };
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend_from_slice(&announced.to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(&flags.bits().to_ne_bytes());
+    bytes.extend_from_slice(&seq.to_ne_bytes());
+    // The port is the kernel's to fill in.
+    bytes.extend_from_slice(&0u32.to_ne_bytes());
+    bytes.extend_from_slice(payload);
+    Ok(bytes)
 }
 
 /// One message of a datagram.
@@ -60,7 +55,7 @@ pub(crate) struct Message<'a> {
 }
 
 /// The bytes as far as netlink aligns them.
-const fn align(length: usize) -> usize {
+pub(crate) const fn align(length: usize) -> usize {
     (length + 3) & !3
 }
 
@@ -196,12 +191,7 @@ mod tests {
 
     #[test]
     fn a_message_is_encoded_byte_for_byte() {
-        let bytes = encode(
-            0x1c,
-            NlmF::REQUEST | NlmF::ACK,
-            9,
-            neli::types::Buffer::from(&REQUEST[HEADER..]),
-        );
+        let bytes = encode(0x1c, NlmF::REQUEST | NlmF::ACK, 9, &REQUEST[HEADER..]);
         assert_eq!(bytes.unwrap(), REQUEST);
     }
 

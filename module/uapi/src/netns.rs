@@ -7,7 +7,6 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use neli::consts::socket::NlFamily;
-use neli::types::Buffer;
 
 use crate::attrs::Reader;
 use crate::connection::Connection;
@@ -44,7 +43,7 @@ impl NetnsIds {
     pub fn id(&mut self, netns: BorrowedFd<'_>) -> Result<Option<i32>, Error> {
         let answer = self
             .0
-            .transact(RTM_GETNSID, Buffer::from(request(netns)), |_| None)?
+            .transact(RTM_GETNSID, &request(netns), |_| None)?
             .ok_or_else(|| Error::Malformed("no namespace in the answer".into()))?;
         parse(&answer)
     }

@@ -4,12 +4,14 @@
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
-use ovnet_engine::{Mac, Vni};
+use ovnet_engine::{Locator, Mac, Vni};
 
 use crate::attrs::{require, Reader, Writer};
 use crate::connection::Record;
-use crate::generated::PortAttr;
+use crate::generated::{PortAttr, PortState, SourceAttr, SourceCheck};
+use crate::host::locator;
 use crate::network::vni;
 use crate::Error;
 
@@ -30,6 +32,60 @@ pub struct Port {
     pub mac: Option<Mac>,
     /// Generation of the node's mapping.
     pub gen: Option<u64>,
+    /// Whether the node is here.
+    pub state: Option<PortState>,
+    /// The host that gets what arrives at a frozen port.
+    pub locator: Option<Locator>,
+    /// What happens to source addresses that are not the node's.
+    pub source_check: Option<SourceCheck>,
+    /// What the node may send from beside its own address.
+    pub sources: Vec<Source>,
+    /// Packets that wait for the node; absent where none may.
+    pub parked: Option<u32>,
+    /// Since when the node has not sent from its address; absent: it never did.
+    pub idle: Option<Duration>,
+}
+
+/// Addresses a node may send from beside its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The first address.
+    pub address: Ipv4Addr,
+    /// The bits that the addresses have in common with it; 32: it is the only one.
+    pub prefix_len: u8,
+    /// Since when the node has not sent from them; absent: it never did. No part of a request.
+    pub idle: Option<Duration>,
+}
+
+impl Source {
+    /// The source that stands for none in a request.
+    const NONE: Source = Source::new(Ipv4Addr::UNSPECIFIED, 32);
+
+    /// These addresses, as a request has them.
+    #[must_use]
+    pub const fn new(address: Ipv4Addr, prefix_len: u8) -> Source {
+        Source {
+            address,
+            prefix_len,
+            idle: None,
+        }
+    }
+
+    fn put(self, attrs: &mut Writer<PortAttr>) -> Result<(), Error> {
+        attrs.nest(PortAttr::Source, |attrs| {
+            attrs.put(SourceAttr::Address, self.address.octets())?;
+            attrs.put(SourceAttr::PrefixLen, [self.prefix_len])
+        })
+    }
+
+    fn parse(nest: &[u8]) -> Result<Source, Error> {
+        let attrs = Reader::<SourceAttr>::parse(nest)?;
+        Ok(Source {
+            address: require(SourceAttr::Address, attrs.ipv4(SourceAttr::Address)?)?,
+            prefix_len: attrs.u8(SourceAttr::PrefixLen)?.unwrap_or(32),
+            idle: attrs.duration(SourceAttr::Idle)?,
+        })
+    }
 }
 
 /// A device by the namespace it lives in and its index there.
@@ -42,7 +98,7 @@ pub struct Device<'fd> {
 }
 
 /// What to make of a device.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PortSet<'fd> {
     /// The device.
     pub device: Device<'fd>,
@@ -54,6 +110,14 @@ pub struct PortSet<'fd> {
     pub mac: Option<Mac>,
     /// Generation of the node's mapping; absent: one more than the known one.
     pub gen: Option<u64>,
+    /// Whether the node is here, comes or leaves; absent: as it is, or active.
+    pub state: Option<PortState>,
+    /// The host that gets what arrives at a frozen port; absent: it waits here.
+    pub locator: Option<Locator>,
+    /// What happens to source addresses that are not the node's; absent: as it is, or strict.
+    pub source_check: Option<SourceCheck>,
+    /// What the node may send from beside its own address; absent: as it is.
+    pub sources: Option<Vec<Source>>,
 }
 
 impl Device<'_> {
@@ -66,13 +130,43 @@ impl Device<'_> {
     }
 }
 
-impl PortSet<'_> {
+impl<'fd> PortSet<'fd> {
+    /// The device as the port of this node; all else is the kernel's choice.
+    #[must_use]
+    pub fn new(device: Device<'fd>, vni: Vni, address: Ipv4Addr) -> PortSet<'fd> {
+        PortSet {
+            device,
+            vni,
+            address,
+            mac: None,
+            gen: None,
+            state: None,
+            locator: None,
+            source_check: None,
+            sources: None,
+        }
+    }
+
     pub(crate) fn attrs(&self) -> Result<Writer<PortAttr>, Error> {
         let mut attrs = self.device.attrs()?;
         attrs.put(PortAttr::Vni, self.vni.get().to_ne_bytes())?;
         attrs.put(PortAttr::Address, self.address.octets())?;
         attrs.put_some(PortAttr::Mac, self.mac.map(Mac::octets))?;
         attrs.put_some(PortAttr::Gen, self.gen.map(u64::to_ne_bytes))?;
+        let state = self.state.map(|state| u32::from(state).to_ne_bytes());
+        attrs.put_some(PortAttr::State, state)?;
+        attrs.put_some(PortAttr::Locator, self.locator.map(Locator::to_prefix))?;
+        let check = self
+            .source_check
+            .map(|check| u32::from(check).to_ne_bytes());
+        attrs.put_some(PortAttr::SourceCheck, check)?;
+        match self.sources.as_deref() {
+            None => {}
+            Some([]) => Source::NONE.put(&mut attrs)?,
+            Some(sources) => sources
+                .iter()
+                .try_for_each(|source| source.put(&mut attrs))?,
+        }
         Ok(attrs)
     }
 }
@@ -89,6 +183,16 @@ impl Record for Port {
             address: attrs.ipv4(PortAttr::Address)?,
             mac: attrs.array(PortAttr::Mac)?.map(Mac),
             gen: attrs.u64(PortAttr::Gen)?,
+            state: attrs.u32(PortAttr::State)?.map(PortState::from),
+            locator: locator(attrs, PortAttr::Locator)?,
+            source_check: attrs.u32(PortAttr::SourceCheck)?.map(SourceCheck::from),
+            sources: attrs
+                .iter()
+                .filter(|(attr, _)| *attr == PortAttr::Source)
+                .map(|(_, nest)| Source::parse(nest))
+                .collect::<Result<_, _>>()?,
+            parked: attrs.u32(PortAttr::Parked)?,
+            idle: attrs.duration(PortAttr::Idle)?,
         })
     }
 }
@@ -109,6 +213,17 @@ mod tests {
             8, 0, 6, 0, 10, 0, 0, 2,
             10, 0, 7, 0, 2, 0x76, 10, 0, 0, 2, 0, 0,
             12, 0, 8, 0, 1, 0, 0, 0, 0, 1, 0, 0,
+            8, 0, 9, 0, 2, 0, 0, 0,
+            20, 0, 10, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+            8, 0, 11, 0, 1, 0, 0, 0,
+            12, 0, 12, 0x80,
+                8, 0, 1, 0, 10, 0, 0, 9,
+            28, 0, 12, 0x80,
+                8, 0, 1, 0, 10, 1, 0, 0,
+                5, 0, 2, 0, 24, 0, 0, 0,
+                8, 0, 3, 0, 0xe8, 3, 0, 0,
+            8, 0, 13, 0, 4, 0, 0, 0,
+            8, 0, 14, 0, 0xd0, 7, 0, 0,
         ];
         assert_eq!(
             Port::parse(&bytes).unwrap(),
@@ -120,6 +235,18 @@ mod tests {
                 address: Some(Ipv4Addr::new(10, 0, 0, 2)),
                 mac: Some(Mac::of(Ipv4Addr::new(10, 0, 0, 2))),
                 gen: Some((1 << 40) + 1),
+                state: Some(PortState::Frozen),
+                locator: Some(Locator::new(0xfd00_000a, 0x0001_0002).unwrap()),
+                source_check: Some(SourceCheck::Learn),
+                sources: vec![
+                    Source::new(Ipv4Addr::new(10, 0, 0, 9), 32),
+                    Source {
+                        idle: Some(Duration::from_secs(1)),
+                        ..Source::new(Ipv4Addr::new(10, 1, 0, 0), 24)
+                    },
+                ],
+                parked: Some(4),
+                idle: Some(Duration::from_secs(2)),
             }
         );
     }
@@ -131,5 +258,7 @@ mod tests {
         ];
         let port = Port::parse(&bytes).unwrap();
         assert_eq!((port.vni, port.address, port.gen), (None, None, None));
+        assert_eq!((port.state, port.source_check), (None, None));
+        assert!(port.sources.is_empty());
     }
 }

@@ -30,6 +30,8 @@ pub struct Stats {
     pub icmp_errors: u64,
     /// Received packets whose flow label the substrate cleared.
     pub labels_cleared: u64,
+    /// Received packets sent on to the host where their node is by now.
+    pub forwarded: u64,
     /// Packets dropped, one entry per reason that has dropped any.
     pub drop: Vec<DropCount>,
 }
@@ -58,6 +60,7 @@ impl Record for Stats {
             arp_replies: counter(StatsAttr::ArpReplies)?,
             icmp_errors: counter(StatsAttr::IcmpErrors)?,
             labels_cleared: counter(StatsAttr::LabelsCleared)?,
+            forwarded: counter(StatsAttr::Forwarded)?,
             drop: attrs
                 .iter()
                 .filter(|(attr, _)| *attr == StatsAttr::Drop)

@@ -49,11 +49,12 @@ fn run() -> Result<(), Failure> {
 /// The mapping of this number: its address counts up, its host goes round.
 fn mapping(vni: u32, number: u32) -> Result<MappingSet, Failure> {
     Ok(MappingSet {
-        vni: Vni::new(vni).ok_or("a VNI")?,
-        address: Ipv4Addr::from_bits(0x0a00_0001 + number),
-        locator: Locator::new(0xfd00_000a, 0x0001_0100 + number % HOSTS)?,
-        mac: None,
         gen: Some(1 + u64::from(number)),
+        ..MappingSet::remote(
+            Vni::new(vni).ok_or("a VNI")?,
+            Ipv4Addr::from_bits(0x0a00_0001 + number),
+            Locator::new(0xfd00_000a, 0x0001_0100 + number % HOSTS)?,
+        )
     })
 }
 
@@ -71,8 +72,8 @@ fn seen(client: &mut Client, only: Option<u32>) -> Result<BTreeMap<u32, u32>, Fa
         }
         let number = entry.address.to_bits() - 0x0a00_0001;
         let wanted = mapping(7, number)?;
-        same("locator", entry.locator, Some(wanted.locator))?;
-        same("generation", Some(entry.gen), wanted.gen)?;
+        same("locator", entry.locator, wanted.locator)?;
+        same("generation", entry.gen, wanted.gen)?;
         same("state", entry.state, MappingState::Remote)?;
         *seen.entry(number).or_insert(0) += 1;
     }
@@ -130,7 +131,7 @@ fn change(client: &mut Client, round: u32) -> Result<(), Failure> {
     let vni = Vni::new(8).ok_or("a VNI")?;
     for number in 0..OTHERS {
         let mut changed = mapping(8, number)?;
-        changed.locator = Locator::new(0xfd00_000a, 0x0001_0100 + round % HOSTS)?;
+        changed.locator = Some(Locator::new(0xfd00_000a, 0x0001_0100 + round % HOSTS)?);
         changed.gen = None;
         client.mapping_set(&changed)?;
         if number % 3 == 0 {

@@ -10,6 +10,7 @@ mod destination_check;
 mod dumps;
 mod escape;
 mod exact_bytes;
+mod move_lossless;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
@@ -44,6 +45,7 @@ pub const ALL: &[Case] = &[
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
+    move_lossless::CASE,
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,

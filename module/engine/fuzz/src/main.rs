@@ -3,10 +3,11 @@
 //! Looks for bytes that break what must hold: mutates the corpus, keeps what comes to something new.
 //!
 //! ```text
-//! engine-fuzz [--seconds N] [--seed N] [--save] [TARGET...]
+//! engine-fuzz [--seconds N] [--runs N] [--seed N] [--save] [TARGET...]
 //! ```
 //!
-//! Without a seed it is the time. `--save` adds the inputs that came to something new to the corpus. An
+//! Each target runs for that time and that many inputs at least; for ten seconds if neither is said. Without
+//! a seed it is the time. `--save` adds the inputs that came to something new to the corpus. An
 //! input that breaks something is always added, so that the ordinary tests fail until it does not.
 
 use std::collections::HashSet;
@@ -22,7 +23,8 @@ use ovnet_engine_fuzz::{corpus, Target, TARGETS};
 const MAX_LEN: usize = 3000;
 
 struct Options {
-    seconds: u64,
+    seconds: Option<u64>,
+    runs: u64,
     seed: u64,
     save: bool,
     targets: Vec<Target>,
@@ -31,7 +33,8 @@ struct Options {
 fn options() -> Result<Options, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut options = Options {
-        seconds: 10,
+        seconds: None,
+        runs: 0,
         seed: now.map_or(1, |now| now.as_nanos() as u64),
         save: false,
         targets: vec![],
@@ -43,7 +46,8 @@ fn options() -> Result<Options, String> {
             value.ok_or_else(|| format!("{word} needs a number"))
         };
         match word.as_str() {
-            "--seconds" => options.seconds = number()?,
+            "--seconds" => options.seconds = Some(number()?),
+            "--runs" => options.runs = number()?,
             "--seed" => options.seed = number()?,
             "--save" => options.save = true,
             name => {
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    println!("seed {}", options.seed);
     let mut broken = false;
     for target in &options.targets {
         broken |= !fuzz(target, &options);
@@ -76,15 +81,20 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(broken))
 }
 
-/// Runs one target for its time; false if something broke.
+/// Runs one target for its time and its inputs; false if something broke.
 fn fuzz(target: &Target, options: &Options) -> bool {
     let mut inputs = corpus::read(target.name);
     let known = inputs.len();
     let mut seen: HashSet<u64> = inputs.iter().map(|input| (target.run)(input)).collect();
     let mut random = Random(options.seed | 1);
-    let end = Instant::now() + Duration::from_secs(options.seconds);
+    let seconds = match (options.seconds, options.runs) {
+        (Some(seconds), _) => seconds,
+        (None, 0) => 10,
+        (None, _) => 0,
+    };
+    let end = Instant::now() + Duration::from_secs(seconds);
     let mut runs = 0u64;
-    while Instant::now() < end {
+    while runs < options.runs || Instant::now() < end {
         for _ in 0..1000 {
             runs += 1;
             let input = mutate(&inputs, &mut random);

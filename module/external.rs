@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Machines on the substrate that know nothing of the overlay (UN1, UN2). In its network an address stands for
+//! such a machine; packets to and from it are in the standard form: RFC 7915, and nothing else. Softirq
+//! context, an RCU reader.
+
+use crate::{
+    host::{Host, Network},
+    net::{
+        device::{Device, DeviceRef},
+        rcu::Rcu,
+        route::{Route, RouteCache},
+        skb::{fresh_id, Skb},
+    },
+    port::Port,
+    stats::Count,
+    tx,
+};
+use core::net::Ipv4Addr;
+use kernel::{prelude::*, sync::Arc};
+use ovnet_engine::{
+    fast::ICMPV6,
+    header::{Ethernet, Ipv4, Ipv6, ETHERTYPE_IPV4, IPV6_LEN},
+    siit::{self, Maps, Siit, Verdict},
+    DropReason, Locator, Mac, SubstratePrefix, Vni,
+};
+
+/// A machine that knows nothing of the overlay.
+pub(crate) struct External {
+    /// The network in which an address stands for it.
+    pub(crate) vni: Vni,
+    /// That address.
+    pub(crate) address: Ipv4Addr,
+    /// Its own.
+    pub(crate) there: [u8; 16],
+    /// The MAC that nodes see.
+    pub(crate) mac: Mac,
+    /// The way there.
+    routes: RouteCache,
+}
+
+/// The longest ICMP error that is translated, header included: no honest one is longer (RFC 4443 §2.4 c).
+const LONGEST_ERROR: u32 = 1500;
+
+/// The key of a machine in the table of externals. Two machines with one key cannot both be there.
+pub(crate) fn key(vni: Vni, there: &[u8; 16]) -> u64 {
+    let bits = u128::from_be_bytes(*there);
+    let high = ((bits >> 64) as u64) ^ u64::from(vni.get());
+    let mixed = high.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32) ^ bits as u64;
+    mixed.wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+impl External {
+    /// A machine that nothing was sent to yet.
+    pub(crate) fn new(vni: Vni, address: Ipv4Addr, there: [u8; 16], mac: Mac) -> Result<Self> {
+        Ok(External {
+            vni,
+            address,
+            there,
+            mac,
+            routes: RouteCache::new()?,
+        })
+    }
+}
+
+impl Host {
+    /// The machine with that address, as a network knows it.
+    #[inline]
+    pub(crate) fn external<'a>(
+        &'a self,
+        vni: Vni,
+        there: &[u8; 16],
+        rcu: Rcu<'a>,
+    ) -> Option<&'a Arc<External>> {
+        self.externals()
+            .get(key(vni, there), rcu)
+            .filter(|external| external.vni == vni && external.there == *there)
+    }
+}
+
+/// What stands for what in one network: its own nodes by their substrate addresses, and its externals.
+struct Table<'a> {
+    host: &'a Host,
+    vni: Vni,
+    prefix: SubstratePrefix,
+    rcu: Rcu<'a>,
+}
+
+impl<'a> Table<'a> {
+    fn new(host: &'a Host, locator: Locator, vni: Vni, rcu: Rcu<'a>) -> Self {
+        let prefix = SubstratePrefix::new(locator, vni);
+        Table {
+            host,
+            vni,
+            prefix,
+            rcu,
+        }
+    }
+}
+
+impl Maps for Table<'_> {
+    fn v4_to_v6(&self, address: Ipv4Addr) -> Option<[u8; 16]> {
+        let place = &self.host.mapping(self.vni, address, self.rcu)?.place;
+        match (place.external(), place.port()) {
+            (Some(external), _) => Some(external.there),
+            (None, Some(_)) => Some(self.prefix.address(address)),
+            (None, None) => None,
+        }
+    }
+
+    fn v6_to_v4(&self, address: &[u8; 16]) -> Option<Ipv4Addr> {
+        if SubstratePrefix::of(address) == self.prefix {
+            let &[.., a, b, c, d] = address;
+            return Some(Ipv4Addr::new(a, b, c, d));
+        }
+        let external = self.host.external(self.vni, address, self.rcu)?;
+        Some(external.address)
+    }
+}
+
+/// Sends what a node of a network says to the machine: an IPv4 packet.
+pub(crate) fn send(
+    host: &Host,
+    device: &Device,
+    network: &Network,
+    external: &External,
+    mut packet: Skb,
+    rcu: Rcu<'_>,
+) {
+    let frame_len = packet.len().saturating_add(Ethernet::LEN as u32);
+    match outward(host, device, network, external, &mut packet, rcu) {
+        Ok(Outcome::Same(route, len)) => {
+            device.count_tx(frame_len);
+            tx::launch(packet, route, len, device, host);
+        }
+        Ok(Outcome::Others) => {
+            device.count_tx(frame_len);
+            packet.consume();
+        }
+        Ok(Outcome::Software) => {
+            let done = packet.finished(|piece| send(host, device, network, external, piece, rcu));
+            if let Err((packet, reason)) = done {
+                device.count_tx_dropped();
+                host.drop_packet(packet, reason);
+            }
+        }
+        Err(reason) => {
+            device.count_tx_dropped();
+            host.drop_packet(packet, reason);
+        }
+    }
+}
+
+/// What became of a packet.
+enum Outcome<W> {
+    /// It was translated in place: where it goes, and its IPv4 length.
+    Same(W, u64),
+    /// Others were sent in its stead.
+    Others,
+    /// What was left to a device must be done first.
+    Software,
+}
+
+fn outward<'a>(
+    host: &Host,
+    device: &Device,
+    network: &Network,
+    external: &External,
+    packet: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Result<Outcome<Route<'a>>, DropReason> {
+    let locator = host.locator().ok_or(DropReason::NoRoute)?;
+    let maps = Table::new(host, locator, network.vni, rcu);
+    let available = packet.len();
+    let ip = Ipv4::parse(tx::ipv4_head(packet)?, available)?;
+    let len = u64::from(ip.total_len);
+    let route = external
+        .routes
+        .route(host.net(), &maps.prefix.address(ip.src), &external.there, rcu)
+        .ok_or(DropReason::NoRoute)?;
+    let siit = Siit {
+        mtu6: route.mtu(),
+        mtu4: device.mtu(),
+        // The machine itself seems to say what this host has to say about a packet to it.
+        own4: Some(external.address),
+        owner: true,
+        ..Siit::default()
+    };
+    let headroom = route.headroom();
+    packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
+    if !packet.reserve(headroom.saturating_add(siit::HEADROOM as u32)) {
+        return Err(DropReason::NoMemory);
+    }
+    let verdict = packet
+        .viewed(siit::HEADROOM, 0, |view| siit::to6(view, &siit, &maps))
+        .ok_or(DropReason::NoMemory)?;
+    match verdict {
+        Verdict::Packet(out) => {
+            let by = out.start.wrapping_sub(siit::HEADROOM) as isize;
+            if !packet.recut(by, out.len) {
+                return Err(DropReason::NoMemory);
+            }
+            packet.is_ipv6_before(out.transport.wrapping_sub(out.start) as i32);
+            Ok(Outcome::Same(route, len))
+        }
+        Verdict::Fragments(pieces) => {
+            for piece in pieces {
+                let part = (piece.payload, piece.payload_len);
+                let mut sent = packet
+                    .piece(headroom, piece.header(), siit::HEADROOM, part)
+                    .ok_or(DropReason::NoMemory)?;
+                sent.is_ipv6_before(piece.header().len() as i32);
+                tx::launch(sent, route, piece.payload_len as u64, device, host);
+            }
+            Ok(Outcome::Others)
+        }
+        Verdict::Error => {
+            let whole = whole_error(packet)?;
+            let mut out = [0; siit::MAX_ERROR6];
+            let error = siit::error_to6(whole, &siit, &maps, true, &mut out)?;
+            let bytes = out.get(..error.len as usize).ok_or(DropReason::Malformed)?;
+            let mut sent = packet
+                .piece(headroom, bytes, 0, (0, 0))
+                .ok_or(DropReason::NoMemory)?;
+            sent.is_ipv6();
+            tx::launch(sent, route, len, device, host);
+            Ok(Outcome::Others)
+        }
+        Verdict::Software => {
+            packet.segment_as_ipv4().map_err(|_| DropReason::Offload)?;
+            Ok(Outcome::Software)
+        }
+        Verdict::Reply(reason, reply) => {
+            if host.limits().icmp.admit().is_some() {
+                let mut out = [0; siit::MAX_ERROR4];
+                let id = fresh_id(host.net(), external.address, ip.src, ip.protocol, 1);
+                let quoted = packet.len().min(siit::MAX_ERROR4 as u32) as usize;
+                let quoted = packet.head(quoted).ok_or(DropReason::Malformed)?;
+                if let Some(len) = reply.write(quoted, &siit, id, &mut out) {
+                    let bytes = out.get(..len).unwrap_or_default();
+                    tell_node(device, external.mac, bytes);
+                }
+            }
+            Err(reason)
+        }
+        Verdict::Drop(reason) => Err(reason),
+    }
+}
+
+/// Hands a node the IPv4 packet with these bytes; one that finds no memory is lost.
+fn tell_node(device: &Device, from: Mac, message: &[u8]) {
+    let mut frame = [0; Ethernet::LEN + siit::MAX_ERROR4];
+    let header = Ethernet {
+        dst: Mac(device.mac()),
+        src: from,
+        ethertype: ETHERTYPE_IPV4,
+    };
+    let header = header.bytes();
+    let Some(frame) = frame.get_mut(..header.len().wrapping_add(message.len())) else {
+        return;
+    };
+    let Some((head, body)) = frame.split_at_mut_checked(header.len()) else {
+        return;
+    };
+    head.copy_from_slice(&header);
+    body.copy_from_slice(message);
+    if let Some(told) = Skb::new(device, frame) {
+        told.deliver(device);
+    }
+}
+
+/// The machine that an ICMPv6 message is from, or about: in the error of a router, what it quotes was sent
+/// to the machine.
+pub(crate) fn concerned<'a>(
+    host: &'a Host,
+    vni: Vni,
+    ip: &Ipv6,
+    packet: &mut Skb,
+    rcu: Rcu<'a>,
+) -> Option<&'a Arc<External>> {
+    if let Some(external) = host.external(vni, &ip.src, rcu) {
+        return Some(external);
+    }
+    if ip.next_header != ICMPV6 {
+        return None;
+    }
+    const QUOTE: usize = IPV6_LEN + 8;
+    let head = packet.head(QUOTE + IPV6_LEN)?;
+    let is_error = head.get(IPV6_LEN).is_some_and(|&kind| kind < 128);
+    let quoted = head.get(QUOTE..)?.get(24..40)?.try_into().ok()?;
+    is_error.then(|| host.external(vni, quoted, rcu)).flatten()
+}
+
+/// Brings a port what the machine, or a router about packets to it, sends: an IPv6 packet.
+pub(crate) fn receive(
+    host: &Host,
+    vni: Vni,
+    external: &External,
+    port: &DeviceRef<Port>,
+    mut packet: Skb,
+    rcu: Rcu<'_>,
+) {
+    match inward(host, vni, external, port, &mut packet, rcu) {
+        Ok(Outcome::Same((), len)) => {
+            host.stats().add(Count::RxPackets, 1);
+            host.stats().add(Count::RxBytes, len);
+            packet.deliver(port);
+        }
+        Ok(Outcome::Others) => packet.consume(),
+        Ok(Outcome::Software) => {
+            let done = packet.finished(|piece| receive(host, vni, external, port, piece, rcu));
+            if let Err((packet, reason)) = done {
+                host.drop_packet(packet, reason);
+            }
+        }
+        Err(reason) => host.drop_packet(packet, reason),
+    }
+}
+
+fn inward(
+    host: &Host,
+    vni: Vni,
+    external: &External,
+    port: &DeviceRef<Port>,
+    packet: &mut Skb,
+    rcu: Rcu<'_>,
+) -> Result<Outcome<()>, DropReason> {
+    let locator = host.locator().ok_or(DropReason::NotHere)?;
+    let maps = Table::new(host, locator, vni, rcu);
+    let available = packet.len();
+    let ip = Ipv6::parse(packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?, available)?;
+    let siit = Siit {
+        mtu4: port.mtu(),
+        // What this host says about a packet to a node comes from the node's own address.
+        own6: Some(ip.dst),
+        // A router without an address in the network speaks for the machine behind it (RFC 6791).
+        routers4: &[external.address],
+        owner: true,
+        ..Siit::default()
+    };
+    if ip.next_header == ICMPV6 && host.limits().icmp.admit().is_none() {
+        return Err(DropReason::SubstrateIcmp);
+    }
+    let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
+    let id = fresh_id(host.net(), external.address, node, ip.next_header, packet.segments());
+    if !packet.reserve(Ethernet::LEN as u32) {
+        return Err(DropReason::NoMemory);
+    }
+    let verdict = packet
+        .viewed(0, id, |view| siit::to4(view, &siit, &maps))
+        .ok_or(DropReason::NoMemory)?;
+    match verdict {
+        Verdict::Packet(out) => {
+            packet.segment_as_ipv4().map_err(|_| DropReason::Offload)?;
+            if !packet.recut(out.start as isize, out.len) {
+                return Err(DropReason::NoMemory);
+            }
+            packet.is_ipv4(out.transport.wrapping_sub(out.start) as u8);
+            tx::frame_for(external.mac, port, packet, rcu)?;
+            Ok(Outcome::Same((), out.len.into()))
+        }
+        Verdict::Fragments(pieces) => {
+            for piece in pieces {
+                let part = (piece.payload, piece.payload_len);
+                let brought = packet
+                    .piece(Ethernet::LEN as u32, piece.header(), 0, part)
+                    .ok_or(DropReason::NoMemory)?;
+                bring(host, external, port, brought, piece.header().len(), rcu)?;
+            }
+            Ok(Outcome::Others)
+        }
+        Verdict::Error => {
+            let whole = whole_error(packet)?;
+            let mut out = [0; siit::MAX_ERROR4];
+            let error = siit::error_to4(whole, &siit, &maps, true, id, &mut out)?;
+            let bytes = out.get(..error.len as usize).ok_or(DropReason::Malformed)?;
+            let told = packet
+                .piece(Ethernet::LEN as u32, bytes, 0, (0, 0))
+                .ok_or(DropReason::NoMemory)?;
+            host.stats().add(Count::IcmpErrors, 1);
+            bring(host, external, port, told, header_len(bytes), rcu)?;
+            Ok(Outcome::Others)
+        }
+        Verdict::Software => Ok(Outcome::Software),
+        Verdict::Reply(reason, reply) => {
+            if host.limits().icmp.admit().is_some() {
+                tell_machine(host, external, &ip, &siit, &reply, packet, rcu);
+            }
+            Err(reason)
+        }
+        Verdict::Drop(reason) => Err(reason),
+    }
+}
+
+/// Bytes of the IPv4 header that a packet starts with.
+fn header_len(packet: &[u8]) -> usize {
+    packet
+        .first()
+        .map_or(0, |first| usize::from(first & 0xf).wrapping_mul(4))
+}
+
+/// Delivers an IPv4 packet from the machine.
+fn bring(
+    host: &Host,
+    external: &External,
+    port: &DeviceRef<Port>,
+    mut packet: Skb,
+    header_len: usize,
+    rcu: Rcu<'_>,
+) -> Result<(), DropReason> {
+    let len = packet.len();
+    packet.is_ipv4(header_len as u8);
+    tx::frame_for(external.mac, port, &mut packet, rcu)?;
+    host.stats().add(Count::RxPackets, 1);
+    host.stats().add(Count::RxBytes, len.into());
+    packet.deliver(port);
+    Ok(())
+}
+
+/// Sends the machine the ICMPv6 error about its packet; one that finds no way is lost.
+fn tell_machine(
+    host: &Host,
+    external: &External,
+    ip: &Ipv6,
+    siit: &Siit<'_>,
+    reply: &siit::Reply,
+    packet: &mut Skb,
+    rcu: Rcu<'_>,
+) {
+    let Some(route) = external
+        .routes
+        .route(host.net(), &ip.dst, &external.there, rcu)
+    else {
+        return;
+    };
+    let mut out = [0; siit::MAX_ERROR6];
+    let quoted = packet.len().min(siit::MAX_ERROR6 as u32) as usize;
+    let len = packet
+        .head(quoted)
+        .and_then(|quoted| reply.write(quoted, siit, 0, &mut out));
+    let told = len.and_then(|len| packet.piece(route.headroom(), out.get(..len)?, 0, (0, 0)));
+    if let Some(mut told) = told {
+        told.is_ipv6();
+        told.forward(host.net(), route);
+    }
+}
+
+/// The bytes of an ICMP error, all of them.
+fn whole_error(packet: &mut Skb) -> Result<&[u8], DropReason> {
+    let len = packet.len();
+    if len > LONGEST_ERROR {
+        return Err(DropReason::IcmpQuote);
+    }
+    packet.head(len as usize).ok_or(DropReason::Malformed)
+}
