@@ -9,6 +9,7 @@ use crate::{
     net::{
         bindings::*,
         namespace::Registry,
+        once::ReadOnce,
         time::Moment,
     },
 };
@@ -77,7 +78,7 @@ impl Expiry {
     #[inline]
     pub(crate) fn touch(&self) {
         let now = Moment::now();
-        if now.is_a_second_after(self.used.load(Relaxed)) {
+        if now.is_a_second_after(self.used.read_once()) {
             self.used.store(now.word(), Relaxed);
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     net::{
         bindings::*,
         namespace::{Namespaced, Net, Registry},
+        once::ReadOnce,
         rcu::Rcu,
         route::{Route, RouteCache},
         skb::Skb,
@@ -81,7 +82,7 @@ impl Remote {
     /// What is known of the path and believed still.
     #[inline]
     fn path_mtu(&self) -> Option<u32> {
-        let known = self.path_mtu.load(Relaxed);
+        let known = self.path_mtu.read_once();
         if known == 0 {
             return None;
         }
@@ -123,7 +124,7 @@ impl Network {
     /// What the network promises of the packets it carries.
     #[inline]
     pub(crate) fn fidelity(&self) -> Fidelity {
-        match self.fidelity.load(Relaxed) {
+        match self.fidelity.read_once() {
             OVNET_FIDELITY_EXACT => Fidelity::Exact,
             _ => Fidelity::Semantic,
         }
@@ -264,7 +265,7 @@ impl Host {
     /// The upper 64 bits of the addresses of the host's nodes; 0: it is no host yet.
     #[inline]
     pub(crate) fn locator_bits(&self) -> u64 {
-        self.locator.load(Relaxed)
+        self.locator.read_once()
     }
 
     /// The host's locator.

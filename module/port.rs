@@ -11,6 +11,7 @@ use crate::{
             OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN,
         },
         device::{Device, Driver, Rtnl},
+        once::ReadOnce,
         queue::Turn,
         rcu::{Rcu, RcuCell},
         skb::Skb,
@@ -82,7 +83,7 @@ impl Attachment {
     #[inline]
     pub(crate) fn may_send(&self) -> bool {
         matches!(
-            self.state.load(Relaxed),
+            self.state.read_once(),
             OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
         )
     }
@@ -103,7 +104,7 @@ impl Attachment {
             &source.used
         };
         let now = Moment::now();
-        if now.is_a_second_after(used.load(Relaxed)) {
+        if now.is_a_second_after(used.read_once()) {
             used.store(now.word(), Relaxed);
         }
         Some(address)

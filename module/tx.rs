@@ -345,20 +345,27 @@ fn ipv4<'a>(
 }
 
 /// Parses the IPv4 header, options included.
+#[inline(always)]
 fn parse(packet: &mut Skb) -> Result<Ipv4, DropReason> {
     let available = packet.len();
     Ipv4::parse(ipv4_head(packet)?, available)
 }
 
 /// The IPv4 header that the packet starts with, options included.
+#[inline]
 pub(crate) fn ipv4_head(packet: &mut Skb) -> Result<&[u8], DropReason> {
     let head = packet.head(IPV4_LEN).ok_or(DropReason::Malformed)?;
-    let len = usize::from(head.first().map_or(0, |first| first & 0xf)).wrapping_mul(4);
-    packet.head(len.max(IPV4_LEN)).ok_or(DropReason::Malformed)
+    let words = head.first().map_or(0, |first| first & 0xf);
+    match usize::from(words).wrapping_mul(4) {
+        len if len > IPV4_LEN => packet.head(len),
+        _ => packet.head(IPV4_LEN),
+    }
+    .ok_or(DropReason::Malformed)
 }
 
 /// Puts the Ethernet header on a packet for a port of this host: to the node's own MAC, from the sender's
 /// virtual one (RX4). Also the last step of what the substrate brings.
+#[inline]
 pub(crate) fn frame_for(
     from: Mac,
     to: &DeviceRef<Port>,
@@ -388,6 +395,7 @@ pub(crate) fn frame_for(
 }
 
 /// Finds the packet's route and brings it into its form on the substrate (TX6, TX10, TX11).
+#[inline(always)]
 fn to_substrate<'a>(
     ip: &Ipv4,
     form: Form,
@@ -440,19 +448,19 @@ fn to_substrate<'a>(
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.
+#[inline(always)]
 fn translate(
     ip: &Ipv4,
     path: &fast::Path,
     headroom: u32,
     packet: &mut Skb,
 ) -> Result<(), DropReason> {
-    let checksum = packet.l4_checksum(IPV4_LEN as i32);
-    let entropy = packet.flow_hash() as u16;
+    let (checksum, hash) = packet.l4(IPV4_LEN as i32);
     let old = fast::head_len(ip.protocol, ip.payload_len()).saturating_sub(fast::GROWTH);
     let head = packet
         .open(fast::GROWTH as u32, headroom, old)
         .ok_or(DropReason::NoMemory)?;
-    fast::to_ipv6(head, ip, path, entropy, checksum)?;
+    fast::to_ipv6(head, ip, path, hash as u16, checksum)?;
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)
 }
 
