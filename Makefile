@@ -14,8 +14,8 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel fuzz demo bench vm generate \
-	install clean distclean-cache help
+.PHONY: all env module user check check-user check-kernel fuzz demo bench bench-scale vm generate \
+	man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -49,15 +49,33 @@ demo: module user ## the demonstration, in a guest
 bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
 	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
 
+bench-scale: module user ## what mappings cost, and what must not grow with them; MAPPINGS=N (1000000)
+	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
+
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
 
 generate: ## write the sources that derive from the netlink spec
 	@$(ENV) generate
 
+man: user ## the man pages of ovctl, in out/man/
+	@mkdir -p out/man
+	@$(ENV) run target/release/ovctl manual out/man
+
+completions: user ## what shells need to complete ovctl's words, in out/completions/
+	@mkdir -p out/completions
+	@for shell in bash zsh fish; do \
+		$(ENV) run target/release/ovctl completion $$shell >out/completions/$$shell || exit 1; \
+	done
+
 PREFIX ?= /usr/local
-install: user ## ovctl, under PREFIX (/usr/local)
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: user man completions ## ovctl, its man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
+	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
+	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
+	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl
+	install -D -m 0644 out/completions/fish $(SHARE)/fish/vendor_completions.d/ovctl.fish
 
 clean: ## remove what was built in the checkout
 	rm -rf out target
@@ -68,4 +86,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"

@@ -23,6 +23,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <linux/workqueue.h>
+#include <net/dropreason.h>
 #include <net/genetlink.h>
 #include <net/gso.h>
 #include <net/icmp.h>
@@ -52,6 +53,18 @@ struct ovnet_node {
 	u64 key;
 	struct rcu_head rcu;
 };
+
+/* How a packet travels, for tracepoints. */
+enum ovnet_form {
+	OVNET_FORM_NONE,
+	OVNET_FORM_FAST,
+	OVNET_FORM_ESCAPE,
+	OVNET_FORM_LOCAL,
+	OVNET_FORM_STANDARD,
+};
+
+/* The names of our drop reasons. */
+extern const struct drop_reason_list ovnet_drop_reasons;
 
 /* Socket buffers. */
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len);
@@ -110,6 +123,7 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 struct net *ovnet_dev_net(const struct net_device *dev);
 const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
+		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev));
 void ovnet_dev_hold(struct net_device *dev);
 void ovnet_dev_put(struct net_device *dev);
@@ -173,7 +187,8 @@ unsigned int ovnet_table_len(const struct rhashtable *table);
 void __percpu *ovnet_percpu_alloc(size_t size);
 void ovnet_percpu_free(void __percpu *counters);
 void ovnet_percpu_add(u64 __percpu *counter, u64 n);
-void ovnet_percpu_add_two(u64 __percpu *counters, u64 first, u64 second);
+void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
+			u64 __percpu *d, u64 bytes);
 u64 ovnet_percpu_sum(u64 __percpu *counter);
 void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
 bool ovnet_ratelimit(struct ratelimit_state *rs);
@@ -181,6 +196,7 @@ u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
 
 /* Errors that the kernel crate of older kernels does not name. */
 static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
+static const int RUST_CONST_HELPER_OVNET_EOPNOTSUPP = EOPNOTSUPP;
 static const int RUST_CONST_HELPER_OVNET_ESTALE = ESTALE;
 
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;
@@ -194,6 +210,7 @@ static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_IFF_UP = IFF_UP;
 static const u32 RUST_CONST_HELPER_OVNET_HZ = HZ;
+static const u32 RUST_CONST_HELPER_OVNET_GSTRING_LEN = ETH_GSTRING_LEN;
 static const int RUST_CONST_HELPER_OVNET_NETLINK_GENERIC = NETLINK_GENERIC;
 static const unsigned long RUST_CONST_HELPER_OVNET_NETLINK_URELEASE = NETLINK_URELEASE;
 static const u32 RUST_CONST_HELPER_OVNET_DROPPED = SKB_DROP_REASON_NOT_SPECIFIED;

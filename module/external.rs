@@ -10,7 +10,7 @@ use crate::{
         device::{Device, DeviceRef},
         rcu::Rcu,
         route::{Route, RouteCache},
-        skb::{fresh_id, Skb},
+        skb::{fresh_id, Flow, Skb, OVNET_FORM_STANDARD},
     },
     port::Port,
     stats::Count,
@@ -131,7 +131,8 @@ pub(crate) fn send(
     match outward(host, device, network, external, &mut packet, rcu) {
         Ok(Outcome::Same(route, len)) => {
             device.count_tx(frame_len);
-            tx::launch(packet, route, len, device, host);
+            packet.flow.form = OVNET_FORM_STANDARD;
+            tx::launch(packet, None, route, len, device, host, rcu);
         }
         Ok(Outcome::Others) => {
             device.count_tx(frame_len);
@@ -176,7 +177,12 @@ fn outward<'a>(
     let len = u64::from(ip.total_len);
     let route = external
         .routes
-        .route(host.net(), &maps.prefix.address(ip.src), &external.there, rcu)
+        .route(
+            host.net(),
+            &maps.prefix.address(ip.src),
+            &external.there,
+            rcu,
+        )
         .ok_or(DropReason::NoRoute)?;
     let siit = Siit {
         mtu6: route.mtu(),
@@ -188,11 +194,10 @@ fn outward<'a>(
     };
     let headroom = route.headroom();
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
-    if !packet.reserve(headroom.saturating_add(siit::HEADROOM as u32)) {
-        return Err(DropReason::NoMemory);
-    }
     let verdict = packet
-        .viewed(siit::HEADROOM, 0, |view| siit::to6(view, &siit, &maps))
+        .viewed(siit::HEADROOM, headroom, 0, |view| {
+            siit::to6(view, &siit, &maps)
+        })
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -210,7 +215,9 @@ fn outward<'a>(
                     .piece(headroom, piece.header(), siit::HEADROOM, part)
                     .ok_or(DropReason::NoMemory)?;
                 sent.is_ipv6_before(piece.header().len() as i32);
-                tx::launch(sent, route, piece.payload_len as u64, device, host);
+                let len = piece.payload_len as u64;
+                sent.flow.form = OVNET_FORM_STANDARD;
+                tx::launch(sent, None, route, len, device, host, rcu);
             }
             Ok(Outcome::Others)
         }
@@ -223,7 +230,8 @@ fn outward<'a>(
                 .piece(headroom, bytes, 0, (0, 0))
                 .ok_or(DropReason::NoMemory)?;
             sent.is_ipv6();
-            tx::launch(sent, route, len, device, host);
+            sent.flow.form = OVNET_FORM_STANDARD;
+            tx::launch(sent, None, route, len, device, host, rcu);
             Ok(Outcome::Others)
         }
         Verdict::Software => {
@@ -302,9 +310,9 @@ pub(crate) fn receive(
 ) {
     match inward(host, vni, external, port, &mut packet, rcu) {
         Ok(Outcome::Same((), len)) => {
-            host.stats().add(Count::RxPackets, 1);
-            host.stats().add(Count::RxBytes, len);
-            packet.deliver(port);
+            packet.flow.form = OVNET_FORM_STANDARD;
+            host.count_rx(&packet, port, port.driver(), None, len, rcu);
+            packet.receive(port);
         }
         Ok(Outcome::Others) => packet.consume(),
         Ok(Outcome::Software) => {
@@ -328,7 +336,10 @@ fn inward(
     let locator = host.locator().ok_or(DropReason::NotHere)?;
     let maps = Table::new(host, locator, vni, rcu);
     let available = packet.len();
-    let ip = Ipv6::parse(packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?, available)?;
+    let ip = Ipv6::parse(
+        packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?,
+        available,
+    )?;
     let siit = Siit {
         mtu4: port.mtu(),
         // What this host says about a packet to a node comes from the node's own address.
@@ -342,12 +353,18 @@ fn inward(
         return Err(DropReason::SubstrateIcmp);
     }
     let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
-    let id = fresh_id(host.net(), external.address, node, ip.next_header, packet.segments());
-    if !packet.reserve(Ethernet::LEN as u32) {
-        return Err(DropReason::NoMemory);
-    }
+    packet.flow = Flow::new(vni, external.address, node);
+    let id = fresh_id(
+        host.net(),
+        external.address,
+        node,
+        ip.next_header,
+        packet.segments(),
+    );
     let verdict = packet
-        .viewed(0, id, |view| siit::to4(view, &siit, &maps))
+        .viewed(0, Ethernet::LEN as u32, id, |view| {
+            siit::to4(view, &siit, &maps)
+        })
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -411,9 +428,9 @@ fn bring(
     let len = packet.len();
     packet.is_ipv4(header_len as u8);
     tx::frame_for(external.mac, port, &mut packet, rcu)?;
-    host.stats().add(Count::RxPackets, 1);
-    host.stats().add(Count::RxBytes, len.into());
-    packet.deliver(port);
+    packet.flow.form = OVNET_FORM_STANDARD;
+    host.count_rx(&packet, port, port.driver(), None, len.into(), rcu);
+    packet.receive(port);
     Ok(())
 }
 

@@ -5,6 +5,18 @@
  * again, in module/net.
  */
 #include "bindings_helper.h"
+#include "drop-reasons.h"
+
+/* ---- drop reasons --------------------------------------------------------- */
+
+#define OVNET_NAME(number, name) [number] = name
+static const char *const ovnet_drop_names[] = { OVNET_DROP_REASONS(OVNET_NAME) };
+#undef OVNET_NAME
+
+const struct drop_reason_list ovnet_drop_reasons = {
+	.reasons = ovnet_drop_names,
+	.n_reasons = ARRAY_SIZE(ovnet_drop_names),
+};
 
 /* ---- socket buffers ------------------------------------------------------ */
 
@@ -295,6 +307,7 @@ const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev)
  * substrate's Ethernet header needs beyond the one it replaces.
  */
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
+		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev))
 {
 	const netdev_features_t features = NETIF_F_SG | NETIF_F_HW_CSUM |
@@ -303,6 +316,7 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 
 	ether_setup(dev);
 	dev->netdev_ops = ops;
+	dev->ethtool_ops = ethtool;
 	dev->priv_destructor = destroy;
 	dev->lltx = true;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
@@ -647,7 +661,7 @@ unsigned int ovnet_table_len(const struct rhashtable *table)
 
 void __percpu *ovnet_percpu_alloc(size_t size)
 {
-	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL);
+	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL_ACCOUNT);
 }
 
 void ovnet_percpu_free(void __percpu *counters)
@@ -660,10 +674,25 @@ void ovnet_percpu_add(u64 __percpu *counter, u64 n)
 	this_cpu_add(*counter, n);
 }
 
-void ovnet_percpu_add_two(u64 __percpu *counters, u64 first, u64 second)
+static __always_inline void ovnet_percpu_pair(u64 __percpu *pair, u64 bytes)
 {
-	this_cpu_add(counters[0], first);
-	this_cpu_add(counters[1], second);
+	if (pair) {
+		this_cpu_inc(*pair);
+		this_cpu_add(*(pair + 1), bytes);
+	}
+}
+
+/*
+ * Four pairs of packets and bytes, or fewer: one call for a packet.  An array
+ * and a loop would cost the checks that the kernel adds to both.
+ */
+void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
+			u64 __percpu *d, u64 bytes)
+{
+	ovnet_percpu_pair(a, bytes);
+	ovnet_percpu_pair(b, bytes);
+	ovnet_percpu_pair(c, bytes);
+	ovnet_percpu_pair(d, bytes);
 }
 
 u64 ovnet_percpu_sum(u64 __percpu *counter)

@@ -17,12 +17,11 @@ use crate::{
         once::ReadOnce,
         rcu::Rcu,
         route::{Route, RouteCache},
-        skb::Skb,
         table::Table,
         time::Moment,
         work::Worker,
     },
-    stats::Stats,
+    stats::{HostStats, NetworkStats, RemoteStats},
 };
 use core::net::Ipv4Addr;
 use kernel::{
@@ -35,7 +34,7 @@ use kernel::{
 };
 use ovnet_engine::{
     fast::{Fidelity, Path},
-    DropReason, Locator, Mac, SubstratePrefix, Vni,
+    Locator, Mac, SubstratePrefix, Vni,
 };
 
 /// The most mappings a host keeps unless told otherwise, tombstones included.
@@ -54,6 +53,8 @@ pub(crate) struct Remote {
     /// What routers said of the path: MTU in the low half, when that is forgotten in the high half; 0:
     /// nothing.
     path_mtu: Atomic<u64>,
+    /// The counters, as old as the remote host here.
+    pub(crate) stats: RemoteStats,
 }
 
 /// For how long a path's MTU is believed, in milliseconds (RFC 8201 §5.3, as `ip6_rt_mtu_expires`).
@@ -67,6 +68,7 @@ impl Remote {
             routes: RouteCache::new()?,
             mappings: Atomic::new(0),
             path_mtu: Atomic::new(0),
+            stats: RemoteStats::new()?,
         })
     }
 
@@ -118,6 +120,8 @@ pub(crate) struct Network {
     pub(crate) ports: Atomic<u32>,
     /// Mappings in the network, tombstones included. Written under the control lock.
     pub(crate) mappings: Atomic<u32>,
+    /// The counters.
+    pub(crate) stats: NetworkStats,
 }
 
 impl Network {
@@ -192,7 +196,7 @@ pub(crate) struct Host {
     /// Who finds mappings, as netlink numbers it, and the port of its socket.
     resolver: Atomic<u32>,
     resolver_port: Atomic<u32>,
-    stats: Stats,
+    stats: HostStats,
     #[pin]
     limits: Limits,
     /// Serialises the writers of everything above.
@@ -222,7 +226,7 @@ impl Namespaced for Host {
             mappings_max: Atomic::new(MAPPINGS_MAX),
             resolver: Atomic::new(OVNET_RESOLVER_STATE_NONE),
             resolver_port: Atomic::new(0),
-            stats: Stats::new()?,
+            stats: HostStats::new()?,
             limits <- Limits::new(),
             control <- new_mutex!(()),
         })
@@ -357,7 +361,7 @@ impl Host {
 
     /// The counters.
     #[inline]
-    pub(crate) fn stats(&self) -> &Stats {
+    pub(crate) fn stats(&self) -> &HostStats {
         &self.stats
     }
 
@@ -380,12 +384,6 @@ impl Host {
         rcu: Rcu<'a>,
     ) -> Option<&'a Mapping> {
         self.mappings.get(key(vni, address), rcu)
-    }
-
-    /// Drops a packet under its one reason.
-    pub(crate) fn drop_packet(&self, packet: Skb, reason: DropReason) {
-        self.stats.add_drop(reason);
-        drop(packet);
     }
 }
 

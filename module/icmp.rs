@@ -8,7 +8,7 @@ use crate::{
     net::{
         device::DeviceRef,
         rcu::Rcu,
-        skb::{fresh_id, Skb},
+        skb::{fresh_id, Flow, Skb},
     },
     port::Port,
     stats::Count,
@@ -59,6 +59,7 @@ fn report<'a>(
     // Anybody can write an error: it must be about what a node of this host may have sent.
     fast::check_form(&report.src, &report.dst)?;
     let vni = report.src.network().ok_or(DropReason::SubstrateIcmp)?;
+    packet.flow = Flow::new(vni, report.dst.node, report.src.node);
     let node = host.mapping(vni, report.src.node, rcu);
     let peer = host.mapping(vni, report.dst.node, rcu);
     let (Some(node), Some(peer)) = (node, peer) else {

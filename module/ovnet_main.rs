@@ -46,7 +46,7 @@ module! {
 }
 
 /// What the module has registered. Dropped in this order: nobody can ask, then no device is left, then no
-/// namespace has state, then no callback is pending.
+/// namespace has state, then no callback is pending, then nobody asks for our names of drop reasons.
 #[pin_data]
 struct Ovnet {
     family: net::FamilyRegistration,
@@ -54,11 +54,13 @@ struct Ovnet {
     link: net::device::LinkKind<port::Port>,
     hosts: net::namespace::Registration<host::Host>,
     callbacks: net::rcu::Callbacks,
+    drop_reasons: net::drop_reason::Registration,
 }
 
 impl kernel::InPlaceModule for Ovnet {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            drop_reasons: net::drop_reason::Registration::new(),
             callbacks: net::rcu::Callbacks,
             hosts: net::namespace::Registry::register()?,
             link <- net::device::LinkKind::register(),

@@ -7,9 +7,7 @@ use crate::{
     host::{Host, Network},
     misses::Budget,
     net::{
-        bindings::{
-            OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN,
-        },
+        bindings::{OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN},
         device::{Device, Driver, Rtnl},
         once::ReadOnce,
         queue::Turn,
@@ -17,6 +15,7 @@ use crate::{
         skb::Skb,
         time::Moment,
     },
+    stats::PortStats,
     tx,
 };
 use core::net::Ipv4Addr;
@@ -27,7 +26,7 @@ use kernel::{
         rcu, Arc,
     },
 };
-use ovnet_engine::{Identity, Mac, Vni};
+use ovnet_engine::{DropReason, Identity, Mac, Vni};
 
 /// What a configured port is attached as.
 pub(crate) struct Attachment {
@@ -100,7 +99,10 @@ impl Attachment {
         let used = if address == self.identity.address {
             &self.used
         } else {
-            let source = self.sources.iter().find(|source| source.contains(address))?;
+            let source = self
+                .sources
+                .iter()
+                .find(|source| source.contains(address))?;
             &source.used
         };
         let now = Moment::now();
@@ -117,6 +119,7 @@ pub(crate) struct Port {
     attachment: RcuCell<Attachment>,
     /// Addresses that it may ask for at a time.
     budget: Arc<Budget>,
+    stats: PortStats,
 }
 
 impl Port {
@@ -124,6 +127,12 @@ impl Port {
     #[inline]
     pub(crate) fn attachment<'a>(&'a self, rcu: Rcu<'a>) -> Option<&'a Attachment> {
         self.attachment.load(rcu)
+    }
+
+    /// The counters, which go on counting whatever the port is attached as.
+    #[inline]
+    pub(crate) fn stats(&self) -> &PortStats {
+        &self.stats
     }
 
     /// Attaches the port, or detaches it.
@@ -168,7 +177,17 @@ impl Driver for Port {
         Ok(Port {
             attachment: RcuCell::empty(),
             budget: Arc::new(Budget::of_port(), GFP_KERNEL)?,
+            stats: PortStats::new()?,
         })
+    }
+
+    fn statistics(&self, mut visit: impl FnMut(&str, &str, u64)) {
+        for (name, count) in PortStats::NAMES {
+            visit("", name, self.stats.get(count));
+        }
+        for reason in DropReason::ALL {
+            visit("drop-", reason.name(), self.stats.drops(reason));
+        }
     }
 
     #[inline]

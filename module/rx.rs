@@ -14,7 +14,7 @@
 use crate::{
     external::{self, External},
     hold::{Away, Way},
-    host::Host,
+    host::{Host, Remote},
     icmp,
     misses::Asker,
     net::{
@@ -23,7 +23,7 @@ use crate::{
         queue::{Side, Turn},
         rcu::Rcu,
         route::Route,
-        skb::{fresh_id, Skb},
+        skb::{fresh_id, Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST},
     },
     port::Port,
     stats::Count,
@@ -61,8 +61,8 @@ impl Receiver for Host {
 
 /// What becomes of a packet that is not dropped. It has been made ready for it.
 enum Verdict<'a> {
-    /// To a port: a frame with an IPv4 packet of so many bytes.
-    Deliver(&'a DeviceRef<Port>, u64),
+    /// To a port, from a remote host: a frame with an IPv4 packet of so many bytes.
+    Deliver(&'a DeviceRef<Port>, Option<&'a Remote>, u64),
     /// To a port, from a machine that knows nothing of the overlay.
     External(Vni, &'a External, &'a DeviceRef<Port>),
     /// To the host where the node is by now (MV4).
@@ -91,8 +91,8 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
             return icmp::receive(host, packet, rcu);
         }
         let again = match accept(host, &ip, &mut packet, turn, rcu) {
-            Ok(Verdict::Deliver(port, len)) => {
-                host.stats().add_packet(Count::RxPackets, len);
+            Ok(Verdict::Deliver(port, remote, len)) => {
+                host.count_rx(&packet, port, port.driver(), remote, len, rcu);
                 return packet.receive(port);
             }
             Ok(Verdict::Forward(route)) => {
@@ -139,6 +139,7 @@ fn accept<'a>(
     // What comes from elsewhere than a host of the overlay has an address of any form.
     fast::check_form(&dst, &dst)?;
     let vni = dst.network().ok_or(DropReason::AddressForm)?;
+    packet.flow = Flow::new(vni, src.node, dst.node);
 
     // RX1
     let way = match host.mapping(vni, dst.node, rcu) {
@@ -204,11 +205,20 @@ fn accept<'a>(
         return Err(DropReason::NoMemory);
     }
     let len = match ip.next_header {
-        escape::IPV4 => unwrap(ip, packet)?,
-        _ => translate(host, vni, ip, &path, packet, rcu)?,
+        escape::IPV4 => {
+            packet.flow.form = OVNET_FORM_ESCAPE;
+            unwrap(ip, packet)?
+        }
+        _ => {
+            packet.flow.form = OVNET_FORM_FAST;
+            translate(host, vni, ip, &path, packet, rcu)?
+        }
     };
     tx::frame_for(source.mac, to, packet, rcu)?;
-    Ok(Verdict::Deliver(to, len.into()))
+    // What a node has sent before it moved comes from a host that may not be known any more.
+    let remote = source.place.sends_from().map(|away| &*away.remote);
+    let remote = remote.filter(|remote| remote.locator == src.locator);
+    Ok(Verdict::Deliver(to, remote, len.into()))
 }
 
 /// Makes the packet one for the host where its node is by now.
@@ -230,12 +240,13 @@ fn forward<'a>(
     if !packet.fits(remote.mtu(&route)) {
         return Err(DropReason::TooBig);
     }
-    if !packet.reserve(route.headroom()) {
-        return Err(DropReason::NoMemory);
-    }
     let checksum = packet.l4_checksum(IPV6_LEN as i32);
     let head = packet
-        .head_mut(fast::head_len(ip.next_header, ip.payload_len))
+        .open(
+            0,
+            route.headroom(),
+            fast::head_len(ip.next_header, ip.payload_len),
+        )
         .ok_or(DropReason::NoMemory)?;
     fast::redirect(head, ip, path.to(), checksum)?;
     packet.is_ipv6();

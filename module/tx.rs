@@ -14,14 +14,14 @@
 use crate::{
     external::{self, External},
     hold::{Away, Way, MOVE_ROOM},
-    host::{Host, Mapping, Network},
+    host::{Host, Mapping, Network, Remote},
     misses::Asker,
     net::{
         device::{Device, DeviceRef},
         queue::{Queue, Refused, Side, Turn},
         rcu::Rcu,
         route::Route,
-        skb::Skb,
+        skb::{Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL},
     },
     port::{Attachment, Port},
     stats::Count,
@@ -41,8 +41,8 @@ enum Verdict<'a> {
     Answer([u8; arp::FRAME_LEN]),
     /// To a port of this host: an IPv4 packet of so many bytes.
     Deliver(&'a DeviceRef<Port>, u64),
-    /// Onto the substrate: a frame of so many bytes, with an IPv4 packet of so many.
-    Send(Route<'a>, u32, u64),
+    /// Onto the substrate, to a remote host: a frame of so many bytes, with an IPv4 packet of so many.
+    Send(&'a Remote, Route<'a>, u32, u64),
     /// To a remote host, in fragments of so many bytes.
     Fragment(&'a Away, u16),
     /// To a machine that knows nothing of the overlay.
@@ -99,11 +99,10 @@ fn carry_out(
     frame: Skb,
     rcu: Rcu<'_>,
 ) {
-    let stats = host.stats();
     match verdict {
-        Ok(Verdict::Send(route, frame_len, len)) => {
+        Ok(Verdict::Send(remote, route, frame_len, len)) => {
             device.count_tx(frame_len);
-            launch(frame, route, len, device, host);
+            launch(frame, Some(remote), route, len, device, host, rcu);
         }
         Ok(Verdict::Fragment(away, mtu)) => {
             device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32));
@@ -111,7 +110,9 @@ fn carry_out(
                 let wrapped = parse(&mut piece)
                     .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, rcu));
                 match wrapped {
-                    Ok(Verdict::Send(route, _, len)) => launch(piece, route, len, device, host),
+                    Ok(Verdict::Send(remote, route, _, len)) => {
+                        launch(piece, Some(remote), route, len, device, host, rcu);
+                    }
                     // The path has become narrower just now.
                     Ok(_) => host.drop_packet(piece, DropReason::TooBig),
                     Err(reason) => host.drop_packet(piece, reason),
@@ -120,13 +121,13 @@ fn carry_out(
         }
         Ok(Verdict::Deliver(to, len)) => {
             device.count_tx(frame.len());
-            stats.add_packet(Count::LocalPackets, len);
+            host.count_local(&frame, device, to, to.driver(), len, rcu);
             frame.deliver(to);
         }
         Ok(Verdict::Answer(bytes)) => match Skb::new(device, &bytes) {
             Some(answer) => {
                 device.count_tx(frame.len());
-                stats.add(Count::ArpReplies, 1);
+                host.stats().add(Count::ArpReplies, 1);
                 answer.deliver(device);
                 frame.consume();
             }
@@ -158,9 +159,18 @@ impl Host {
     }
 }
 
-/// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4.
-pub(crate) fn launch(packet: Skb, route: Route<'_>, len: u64, device: &Device, host: &Host) {
-    host.stats().add_packet(Count::TxPackets, len);
+/// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4. To a remote host, or to a machine
+/// that knows nothing of the overlay.
+pub(crate) fn launch(
+    packet: Skb,
+    remote: Option<&Remote>,
+    route: Route<'_>,
+    len: u64,
+    device: &Device,
+    host: &Host,
+    rcu: Rcu<'_>,
+) {
+    host.count_tx(&packet, device, remote, len, rcu);
     packet.send(host.net(), route, device);
 }
 
@@ -205,6 +215,7 @@ fn arp<'a>(
         .ok_or(DropReason::Malformed)?;
     let request = Arp::parse(head.get(Ethernet::LEN..).unwrap_or(&[]))?;
     let vni = own.network.vni;
+    frame.flow = Flow::new(vni, request.sender, request.target);
     let sender = Identity {
         mac: own.identity.mac,
         address: own.claim(request.sender).unwrap_or(own.identity.address),
@@ -214,9 +225,7 @@ fn arp<'a>(
             host.report_spoof(vni, Some(request.sender), ethernet.src, device);
             reason
         }
-        DropReason::SpoofAddress => {
-            foreign(own, request.sender, ethernet.src, device, host, rcu)
-        }
+        DropReason::SpoofAddress => foreign(own, request.sender, ethernet.src, device, host, rcu),
         _ => reason,
     })?;
     if own.owns(asked) {
@@ -291,6 +300,7 @@ fn ipv4<'a>(
         return Err(DropReason::Malformed);
     }
     let ip = parse(frame)?;
+    frame.flow = Flow::new(vni, ip.src, ip.dst);
     if let Err(reason) = own.identity.admits_mac(ethernet.src) {
         host.report_spoof(vni, Some(ip.src), ethernet.src, device);
         return Err(reason);
@@ -307,7 +317,7 @@ fn ipv4<'a>(
         (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
         (mapping, way) => {
             // What waits is the frame.
-            if !frame.push(Ethernet::LEN as u32) {
+            if frame.open(Ethernet::LEN as u32, 0, 0).is_none() {
                 return Err(DropReason::NoMemory);
             }
             return match way {
@@ -330,12 +340,15 @@ fn ipv4<'a>(
     match way {
         Way::Port(to) => {
             frame_for(own.mac, to, frame, rcu)?;
+            frame.flow.form = OVNET_FORM_LOCAL;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
         Way::Host(away) => {
             let form = fast::form(&ip, own.network.fidelity());
             match to_substrate(&ip, form, away, host, frame, rcu)? {
-                Verdict::Send(route, _, len) => Ok(Verdict::Send(route, frame_len, len)),
+                Verdict::Send(remote, route, _, len) => {
+                    Ok(Verdict::Send(remote, route, frame_len, len))
+                }
                 other => Ok(other),
             }
         }
@@ -439,12 +452,19 @@ fn to_substrate<'a>(
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         return Ok(Verdict::Fragment(away, mtu));
     }
-    match form {
-        Form::Fast => translate(ip, path, route.headroom(), packet)?,
-        Form::Escape => wrap(ip, addresses(), route.headroom(), packet)?,
-    }
+    packet.flow.form = match form {
+        Form::Fast => {
+            translate(ip, path, route.headroom(), packet)?;
+            OVNET_FORM_FAST
+        }
+        Form::Escape => {
+            wrap(ip, addresses(), route.headroom(), packet)?;
+            OVNET_FORM_ESCAPE
+        }
+    };
     packet.is_ipv6();
-    Ok(Verdict::Send(route, ip.total_len.into(), ip.total_len.into()))
+    let len = ip.total_len;
+    Ok(Verdict::Send(remote, route, len.into(), len.into()))
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.

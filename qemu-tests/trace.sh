@@ -4,17 +4,17 @@
 # what no counter and no capture shows: the shape of a buffer, and what the
 # kernel did to it.
 #
-#    probe cut skb_segment_list len=skb->len   # an event of the function
+#    probe cut skb_segment_list 'len=skb->len' # an event of the function
 #    record cut net/netif_rx_entry             # from now on
 #    recorded cut dev=v0                       # what there was with these texts
 
 readonly TRACEFS=/sys/kernel/tracing
 
 # probe NAME FUNCTION [FIELD...]: an event whenever the kernel calls the
-# function. A field is NAME=ARGUMENT, and may follow pointers: len=skb->len.
+# function. A field is NAME=ARGUMENT, and may follow pointers: 'len=skb->len'.
 probe() {
   tracefs
-  echo "p:ovnet/$1 ${*:2}" >>$TRACEFS/kprobe_events
+  echo "p:ovnet/$1 ${*:2}" >>$TRACEFS/kprobe_events || fail "$(tail -n 3 $TRACEFS/error_log)"
 }
 
 # record EVENT...: records these events, and forgets the ones before.

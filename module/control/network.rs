@@ -10,6 +10,7 @@ use crate::{
         netlink::{Dump, Message, Refusal, Request},
         rcu::Rcu,
     },
+    stats::NetworkStats,
 };
 use kernel::{
     prelude::*,
@@ -54,6 +55,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
                 ttl: Atomic::new(ttl.unwrap_or(DEFAULT_TTL).into()),
                 ports: Atomic::new(0),
                 mappings: Atomic::new(0),
+                stats: NetworkStats::new()?,
             },
             GFP_KERNEL,
         )?,

@@ -35,22 +35,34 @@ use ovnet_engine::{DropReason, Identity, Mac, Vni};
 /// The most addresses and prefixes that a node may send from beside its own address.
 const SOURCES_MAX: usize = 64;
 
-/// The device of this host that a request names.
+/// The device of this host that a request about ports names.
 fn find_device(
     host: &Host,
     request: &Request<'_>,
     rtnl: &Rtnl,
 ) -> Result<DeviceRef<Port>, Refusal> {
-    let index = request.u32(OVNET_A_PORT_IFINDEX).ok_or_else(|| {
-        request.missing(
-            OVNET_A_PORT_IFINDEX,
-            c"the index of the port's device is missing",
-        )
-    })?;
-    let owned = match request.u32(OVNET_A_PORT_NETNS_FD) {
+    find_device_at(
+        host,
+        request,
+        (OVNET_A_PORT_IFINDEX, OVNET_A_PORT_NETNS_FD),
+        rtnl,
+    )
+}
+
+/// The device of this host that a request names by an index and a namespace, each in its attribute.
+pub(super) fn find_device_at(
+    host: &Host,
+    request: &Request<'_>,
+    (index_attr, netns_attr): (u32, u32),
+    rtnl: &Rtnl,
+) -> Result<DeviceRef<Port>, Refusal> {
+    let index = request
+        .u32(index_attr)
+        .ok_or_else(|| request.missing(index_attr, c"the index of the port's device is missing"))?;
+    let owned = match request.u32(netns_attr) {
         Some(fd) => Some(OwnedNet::from_fd(fd).map_err(|errno| {
             let text = c"not a file descriptor of a network namespace";
-            Refusal::new(errno, text).at(OVNET_A_PORT_NETNS_FD)
+            Refusal::new(errno, text).at(netns_attr)
         })?),
         None => None,
     };
@@ -60,7 +72,7 @@ fn find_device(
         .find(|device| device.index() == index && device.is_in(lives_in));
     found.ok_or_else(|| {
         let text = c"no ovnet device with that index there whose substrate is this namespace";
-        Refusal::new(ENODEV, text).at(OVNET_A_PORT_IFINDEX)
+        Refusal::new(ENODEV, text).at(index_attr)
     })
 }
 
@@ -128,7 +140,9 @@ impl Asked {
             let text = c"a port takes at most 64 sources";
             return Err(Refusal::new(ENOSPC, text).at(OVNET_A_PORT_SOURCE));
         }
-        let kept = old.filter(|_| count == 0).map_or(0, |old| old.sources.len());
+        let kept = old
+            .filter(|_| count == 0)
+            .map_or(0, |old| old.sources.len());
         // An RCU reader may not sleep for memory.
         let mut sources = KVec::with_capacity(count.max(kept), GFP_ATOMIC)?;
         let full = |_| Refusal::from(ENOMEM);
@@ -272,8 +286,7 @@ fn place(
         let expiry = Expiry::new(Ttl::default());
         Ok(Some(Mapping::new(gen, asked.mac, place, expiry)))
     };
-    if asked.state != OVNET_PORT_STATE_ACTIVE && asked.gen.is_some_and(|g| g != gen)
-    {
+    if asked.state != OVNET_PORT_STATE_ACTIVE && asked.gen.is_some_and(|g| g != gen) {
         let text = c"only an active port takes a generation: the states before change no mapping";
         return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_GEN));
     }
@@ -291,7 +304,10 @@ fn place(
             drop(reader);
             let stage = Stage::Standby(device.clone(), now);
             let queue = Arc::pin_init(Queue::new(), GFP_KERNEL)?;
-            still(gen, Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?))
+            still(
+                gen,
+                Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?),
+            )
         }
         OVNET_PORT_STATE_FROZEN => {
             let local = matches!(here, Some(Place::Local(port)) if port.is(device));
@@ -315,13 +331,21 @@ fn place(
                 _ => Arc::pin_init(Queue::new(), GFP_KERNEL)?,
             };
             let stage = Stage::Frozen(device.clone(), forward);
-            still(gen, Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?))
+            still(
+                gen,
+                Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?),
+            )
         }
         _ => {
             let thaws = matches!(stage, Some(Stage::Frozen(port, _)) if port.is(device));
             let local = matches!(here, Some(Place::Local(port)) if port.is(device));
             let same = known.is_some_and(|mapping| mapping.mac == asked.mac) && (local || thaws);
-            let step = step(known.map(|known| known.gen), asked.gen, same, OVNET_A_PORT_GEN)?;
+            let step = step(
+                known.map(|known| known.gen),
+                asked.gen,
+                same,
+                OVNET_A_PORT_GEN,
+            )?;
             drop(reader);
             match step {
                 Step::Keep if !thaws => Ok(None),

@@ -3,6 +3,7 @@
 //! Per-CPU counters: adding touches no shared cache line, reading sums up.
 
 use super::bindings;
+use core::{marker::PhantomData, ptr};
 use kernel::prelude::*;
 
 /// `N` counters.
@@ -38,15 +39,6 @@ impl<const N: usize> Counters<N> {
         }
     }
 
-    /// Adds to a counter and to the one behind it.
-    #[inline]
-    pub(crate) fn add_two(&self, index: usize, first: u64, second: u64) {
-        if index.wrapping_add(1) < N {
-            // SAFETY: Both are inside the allocation.
-            unsafe { bindings::ovnet_percpu_add_two(self.0.wrapping_add(index), first, second) };
-        }
-    }
-
     /// The sum of one counter over all CPUs.
     pub(crate) fn sum(&self, index: usize) -> u64 {
         if index >= N {
@@ -55,6 +47,32 @@ impl<const N: usize> Counters<N> {
         // SAFETY: The index is inside the allocation.
         unsafe { bindings::ovnet_percpu_sum(self.0.wrapping_add(index)) }
     }
+}
+
+/// A counter of packets and the one of their bytes behind it.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'a> {
+    packets: *mut u64,
+    _counters: PhantomData<&'a ()>,
+}
+
+impl<const N: usize> Counters<N> {
+    /// The counter at `index`, of packets, and the next one, of bytes.
+    #[inline]
+    pub(crate) fn pair(&self, index: usize) -> Option<Pair<'_>> {
+        (index.wrapping_add(1) < N).then_some(Pair {
+            packets: self.0.wrapping_add(index),
+            _counters: PhantomData,
+        })
+    }
+}
+
+/// Counts one packet of so many bytes in several places.
+#[inline]
+pub(crate) fn count(places: [Option<Pair<'_>>; 4], bytes: u64) {
+    let [a, b, c, d] = places.map(|pair| pair.map_or(ptr::null_mut(), |pair| pair.packets));
+    // SAFETY: The pointers are null or of pairs inside allocations that live as long.
+    unsafe { bindings::ovnet_percpu_count(a, b, c, d, bytes) };
 }
 
 impl<const N: usize> Drop for Counters<N> {

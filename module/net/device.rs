@@ -7,7 +7,7 @@
 //! has gone, so that whoever holds a [`DeviceRef`] may use it.
 
 use super::{
-    bindings,
+    bindings, ethtool,
     namespace::{Namespaced, Net, Registry, Slot},
     queue::Turn,
     rcu::Rcu,
@@ -31,6 +31,20 @@ pub(crate) trait Driver: Sized + Send + Sync + 'static {
 
     /// The state of a new device.
     fn new() -> Result<Self>;
+
+    /// Calls `visit` with each counter of the device: a prefix and a name, together at most 31 bytes, and
+    /// the value. Always the same ones in the same order.
+    fn statistics(&self, visit: impl FnMut(&str, &str, u64));
+
+    /// The state of a device.
+    ///
+    /// # Safety
+    ///
+    /// The device must be of this driver, initialised, and stay so for `'a`.
+    unsafe fn of<'a>(device: *mut bindings::net_device) -> &'a Self {
+        // SAFETY: By the contract.
+        unsafe { (*private::<Self>(device)).driver.assume_init_ref() }
+    }
 
     /// Takes a frame that the node sends. Softirqs are off.
     fn transmit(
@@ -229,11 +243,7 @@ impl<D: Driver> DeviceRef<D> {
     #[inline]
     pub(crate) fn driver(&self) -> &D {
         // SAFETY: By the invariant; the state is dropped only after the last reference.
-        unsafe {
-            (*private::<D>(self.device.as_ptr()))
-                .driver
-                .assume_init_ref()
-        }
+        unsafe { D::of(self.device.as_ptr()) }
     }
 
     /// Whether this is that device.
@@ -401,7 +411,8 @@ impl<D: Driver> LinkKind<D> {
     unsafe extern "C" fn setup(device: *mut bindings::net_device) {
         // SAFETY: By the contract.
         unsafe {
-            bindings::ovnet_dev_setup(device, Self::OPS, Some(Self::destroy));
+            let ethtool = ethtool::Operations::<D>::OPS;
+            bindings::ovnet_dev_setup(device, Self::OPS, ethtool, Some(Self::destroy));
         }
     }
 
@@ -448,13 +459,12 @@ impl<D: Driver> LinkKind<D> {
     ///
     /// Called by the kernel under RTNL while it registers the device.
     unsafe extern "C" fn init(device: *mut bindings::net_device) -> i32 {
-        // SAFETY: `newlink` has set the substrate; RTNL protects its list, and the member stays where it
-        // is until `uninit`.
         let driver = match D::new() {
             Ok(driver) => driver,
             Err(error) => return error.to_errno(),
         };
-        // SAFETY: As above.
+        // SAFETY: `newlink` has set the substrate; RTNL protects its list, and the member stays where it
+        // is until `uninit`.
         unsafe {
             let private = private::<D>(device);
             let slot = (*private).substrate;
@@ -503,7 +513,7 @@ impl<D: Driver> LinkKind<D> {
         // softirqs off this is an RCU reader.
         unsafe {
             let private = private::<D>(device);
-            if let Some(frame) = Skb::from_raw(skb) {
+            if let Some(frame) = Skb::from_node(skb) {
                 (*private).driver.assume_init_ref().transmit(
                     Device::from_raw(device),
                     &*(*(*private).substrate).value,

@@ -5,7 +5,7 @@
 use super::{
     bindings,
     namespace::{Net, Registry},
-    netlink::{Dump, Message, Refusal, Request},
+    netlink::{Dump, Message, Nth, Refusal, Request},
     table::Table,
 };
 use crate::{
@@ -171,18 +171,28 @@ macro_rules! dump {
 
 /// The start and the end of dumps that walk over a table.
 macro_rules! walk {
-    ($($start:ident, $done:ident: $value:ty => $table:expr,)*) => {$(
+    ($($start:ident, $done:ident: $($nth:ident: $value:ty => $table:expr),*;)*) => {$(
         /// # Safety
         ///
         /// Called by generic netlink before the first buffer of a dump.
         #[no_mangle]
         unsafe extern "C" fn $start(callback: *mut bindings::netlink_callback) -> i32 {
-            let table: fn(&Host) -> &Table<$value> = $table;
             // SAFETY: By the contract; no buffer is used yet.
             let mut dump = unsafe { Dump::from_raw(core::ptr::null_mut(), callback) };
-            match Registry::state(dump.net()).and_then(|host| dump.start(table(host))) {
+            let started = Registry::state(dump.net()).and_then(|host| {
+                $({
+                    let table: fn(&Host) -> &Table<$value> = $table;
+                    dump.start(Nth::$nth, table(host))?;
+                })*
+                Ok(())
+            });
+            match started {
                 Ok(()) => 0,
-                Err(error) => error.to_errno(),
+                Err(error) => {
+                    // Whoever has no start has no end either.
+                    $(dump.done::<$value>(Nth::$nth);)*
+                    error.to_errno()
+                }
             }
         }
 
@@ -192,7 +202,8 @@ macro_rules! walk {
         #[no_mangle]
         unsafe extern "C" fn $done(callback: *mut bindings::netlink_callback) -> i32 {
             // SAFETY: By the contract; no buffer is used any more.
-            unsafe { Dump::from_raw(core::ptr::null_mut(), callback) }.done::<$value>();
+            let mut dump = unsafe { Dump::from_raw(core::ptr::null_mut(), callback) };
+            $(dump.done::<$value>(Nth::$nth);)*
             0
         }
     )*};
@@ -223,10 +234,17 @@ dump! {
     ovnet_nl_network_get_dumpit => control::network::dump,
     ovnet_nl_port_get_dumpit => control::port::dump,
     ovnet_nl_mapping_get_dumpit => control::mapping::dump,
+    ovnet_nl_stats_get_dumpit => control::stats::dump,
 }
 
 walk! {
-    ovnet_nl_host_get_dump_start, ovnet_nl_host_get_dump_done: Arc<Remote> => Host::remotes,
-    ovnet_nl_network_get_dump_start, ovnet_nl_network_get_dump_done: Arc<Network> => Host::networks,
-    ovnet_nl_mapping_get_dump_start, ovnet_nl_mapping_get_dump_done: Mapping => Host::mappings,
+    ovnet_nl_host_get_dump_start, ovnet_nl_host_get_dump_done:
+        First: Arc<Remote> => Host::remotes;
+    ovnet_nl_network_get_dump_start, ovnet_nl_network_get_dump_done:
+        First: Arc<Network> => Host::networks;
+    ovnet_nl_mapping_get_dump_start, ovnet_nl_mapping_get_dump_done:
+        First: Mapping => Host::mappings;
+    ovnet_nl_stats_get_dump_start, ovnet_nl_stats_get_dump_done:
+        First: Arc<Network> => Host::networks,
+        Second: Arc<Remote> => Host::remotes;
 }

@@ -9,6 +9,8 @@
 pub(crate) mod bindings;
 pub(crate) mod counters;
 pub(crate) mod device;
+pub(crate) mod drop_reason;
+pub(crate) mod ethtool;
 mod family;
 pub(crate) mod hook;
 pub(crate) mod lock;
@@ -22,6 +24,7 @@ pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod trace;
 pub(crate) mod work;
 
 pub(crate) use family::FamilyRegistration;

@@ -48,6 +48,11 @@ static const struct netlink_range_validation ovnet_a_mapping_hard_ttl_range = {
 	.max	= OVNET_TTL_MAX,
 };
 
+static const struct netlink_range_validation ovnet_a_stats_vni_range = {
+	.min	= 1ULL,
+	.max	= OVNET_VNI_MAX,
+};
+
 /* Common nested types */
 const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1] = {
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
@@ -158,6 +163,19 @@ static const struct nla_policy ovnet_mapping_get_do_nl_policy[OVNET_A_MAPPING_AD
 /* OVNET_CMD_MAPPING_GET - dump */
 static const struct nla_policy ovnet_mapping_get_dump_nl_policy[OVNET_A_MAPPING_VNI + 1] = {
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
+};
+
+/* OVNET_CMD_STATS_GET - do */
+static const struct nla_policy ovnet_stats_get_do_nl_policy[OVNET_A_STATS_LOCATOR + 1] = {
+	[OVNET_A_STATS_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[OVNET_A_STATS_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_STATS_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_stats_vni_range),
+	[OVNET_A_STATS_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
+};
+
+/* OVNET_CMD_STATS_GET - dump */
+static const struct nla_policy ovnet_stats_get_dump_nl_policy[OVNET_A_STATS_SCOPE + 1] = {
+	[OVNET_A_STATS_SCOPE] = NLA_POLICY_MAX(NLA_U32, 3),
 };
 
 /* OVNET_CMD_MAPPING_BATCH - do */
@@ -280,9 +298,20 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.flags		= GENL_CMD_CAP_DUMP,
 	},
 	{
-		.cmd	= OVNET_CMD_STATS_GET,
-		.doit	= ovnet_nl_stats_get_doit,
-		.flags	= GENL_CMD_CAP_DO,
+		.cmd		= OVNET_CMD_STATS_GET,
+		.doit		= ovnet_nl_stats_get_doit,
+		.policy		= ovnet_stats_get_do_nl_policy,
+		.maxattr	= OVNET_A_STATS_LOCATOR,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= OVNET_CMD_STATS_GET,
+		.start		= ovnet_nl_stats_get_dump_start,
+		.dumpit		= ovnet_nl_stats_get_dumpit,
+		.done		= ovnet_nl_stats_get_dump_done,
+		.policy		= ovnet_stats_get_dump_nl_policy,
+		.maxattr	= OVNET_A_STATS_SCOPE,
+		.flags		= GENL_CMD_CAP_DUMP,
 	},
 	{
 		.cmd		= OVNET_CMD_MAPPING_BATCH,

@@ -19,9 +19,11 @@ extern const struct nla_policy ovnet_source_nl_policy[OVNET_A_SOURCE_IDLE + 1];
 int ovnet_nl_host_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_stats_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_host_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_done(struct netlink_callback *cb);
+int ovnet_nl_stats_get_dump_done(struct netlink_callback *cb);
 
 int ovnet_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_host_del_doit(struct sk_buff *skb, struct genl_info *info);
@@ -42,6 +44,7 @@ int ovnet_nl_mapping_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_mapping_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb);
 int ovnet_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int ovnet_nl_mapping_batch_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {

@@ -410,9 +410,17 @@ pub(crate) struct Dump<'a> {
     _callback: PhantomData<&'a mut bindings::netlink_callback>,
 }
 
-/// Words of memory that a dump has between calls.
+/// Which of a dump's words of memory is its cursor; the others are for walks.
 const CURSOR: usize = 0;
-const WALK: usize = 1;
+
+/// Which walk of a dump.
+#[derive(Clone, Copy)]
+pub(crate) enum Nth {
+    /// The one, or the first.
+    First,
+    /// The second.
+    Second,
+}
 
 impl Dump<'_> {
     /// # Safety
@@ -484,11 +492,21 @@ impl Dump<'_> {
         fill: impl Fn(u64, &V, &mut Message<'_>) -> Result,
         wanted: impl Fn(u64, &V) -> bool,
     ) -> bool {
-        let walk = self.memory()[WALK] as *mut Walk<V>;
+        self.put_nth_table(Nth::First, fill, wanted)
+    }
+
+    /// The same of a dump over several tables.
+    pub(crate) fn put_nth_table<V: Send + Sync>(
+        &mut self,
+        nth: Nth,
+        fill: impl Fn(u64, &V, &mut Message<'_>) -> Result,
+        wanted: impl Fn(u64, &V) -> bool,
+    ) -> bool {
+        let walk = *self.walk(nth) as *mut Walk<V>;
         if walk.is_null() {
             return true;
         }
-        // SAFETY: `start` put the walk there, of a table of this type: each command has one `start`.
+        // SAFETY: `start` put the walk there, of a table of this type: each command has its `start`s.
         let walk = unsafe { &mut *walk };
         walk.resume(|key, value, restarts| {
             self.set_version(restarts);
@@ -529,17 +547,26 @@ impl Dump<'_> {
         }
     }
 
-    /// Starts a walk over a table that belongs to the socket's namespace.
-    pub(super) fn start<V: Send + Sync>(&mut self, table: &Table<V>) -> Result {
+    /// Where a dump keeps one of its walks.
+    fn walk(&mut self, nth: Nth) -> &mut i64 {
+        let [_, first, second, ..] = self.memory();
+        match nth {
+            Nth::First => first,
+            Nth::Second => second,
+        }
+    }
+
+    /// Starts the `nth` walk, over a table that belongs to the socket's namespace.
+    pub(super) fn start<V: Send + Sync>(&mut self, nth: Nth, table: &Table<V>) -> Result {
         // SAFETY: The socket keeps its namespace, and with it the table, until `done`.
         let walk = KBox::new(unsafe { table.walk() }?, GFP_KERNEL)?;
-        self.memory()[WALK] = KBox::into_raw(walk) as i64;
+        *self.walk(nth) = KBox::into_raw(walk) as i64;
         Ok(())
     }
 
-    /// Ends the walk.
-    pub(super) fn done<V: Send + Sync>(&mut self) {
-        let walk = core::mem::take(&mut self.memory()[WALK]) as *mut Walk<V>;
+    /// Ends the `nth` walk, if it was started.
+    pub(super) fn done<V: Send + Sync>(&mut self, nth: Nth) {
+        let walk = core::mem::take(self.walk(nth)) as *mut Walk<V>;
         if !walk.is_null() {
             // SAFETY: `start` leaked it.
             drop(unsafe { KBox::from_raw(walk) });

@@ -2,7 +2,13 @@
 
 //! Packets that wait, in the order they came. Any context but hard interrupts.
 
-use super::{bindings, device::Device, namespace::Net, skb::Skb, time::Moment};
+use super::{
+    bindings,
+    device::Device,
+    namespace::Net,
+    skb::{Flow, Skb},
+    time::Moment,
+};
 use core::cell::UnsafeCell;
 use kernel::{prelude::*, types::Opaque};
 
@@ -54,6 +60,7 @@ pub(crate) struct Room {
 struct Note {
     since: Moment,
     side: Side,
+    flow: Flow,
 }
 
 /// What the lock protects beside the list.
@@ -123,6 +130,7 @@ impl Queue {
                 return Err(Refused::Full(packet));
             }
             state.bytes = state.bytes.saturating_add(memory);
+            let flow = packet.flow;
             let skb = packet.into_raw();
             // SAFETY: The packet was given away and is nobody else's; its control block is ours. What the
             // substrate brought must hold neither a device, which may go, nor a route.
@@ -130,6 +138,7 @@ impl Queue {
                 (&raw mut (*skb).cb).cast::<Note>().write(Note {
                     since: Moment::now(),
                     side,
+                    flow,
                 });
                 if side == Side::Received {
                     bindings::ovnet_skb_forget_device(skb, net.as_ptr());
@@ -157,7 +166,7 @@ impl Queue {
             // SAFETY: The list is locked; what leaves it is ours, and its note was written.
             unsafe {
                 let skb = bindings::ovnet_queue_pop(list);
-                let packet = Skb::from_raw(skb)?;
+                let packet = taken(skb)?;
                 let side = (*(&raw const (*skb).cb).cast::<Note>()).side;
                 state.bytes = state.bytes.saturating_sub(packet.truesize());
                 Some(Waiting { packet, side })
@@ -205,7 +214,7 @@ impl Queue {
                 // SAFETY: The list is locked; what leaves it is ours, and goes back if it stays.
                 unsafe {
                     let skb = bindings::ovnet_queue_pop(list);
-                    let packet = Skb::from_raw(skb)?;
+                    let packet = taken(skb)?;
                     if !packet.is_from(device) {
                         bindings::ovnet_queue_push(list, packet.into_raw());
                         return Some(None);
@@ -220,6 +229,28 @@ impl Queue {
                 each(packet);
             }
         }
+    }
+}
+
+/// A packet that leaves a queue, with what was known of it.
+///
+/// # Safety
+///
+/// `skb` must be null or a packet with a note that no queue holds any more. If a node sent it, its device
+/// must still be registered: `detach` takes out of queues what waits.
+unsafe fn taken(skb: *mut bindings::sk_buff) -> Option<Skb> {
+    if skb.is_null() {
+        return None;
+    }
+    // SAFETY: By the contract.
+    unsafe {
+        let note = &*(&raw const (*skb).cb).cast::<Note>();
+        let mut packet = match note.side {
+            Side::Sent => Skb::from_node(skb),
+            Side::Received => Skb::from_raw(skb),
+        }?;
+        packet.flow = note.flow;
+        Some(packet)
     }
 }
 

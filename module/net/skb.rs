@@ -3,13 +3,20 @@
 //! Owned socket buffers: the packet, from the moment the kernel hands it over until it is sent,
 //! delivered or dropped. Softirq context, or process context with softirqs off.
 
-use super::{bindings, device::Device, namespace::Net, route::Route};
+use super::{
+    bindings,
+    device::{Device, Driver},
+    drop_reason,
+    namespace::Net,
+    route::Route,
+    trace,
+};
 use core::{net::Ipv4Addr, ptr::NonNull, slice};
 use kernel::{error::to_result, prelude::*};
 use ovnet_engine::{
     fast::L4Checksum,
     siit::{self, Beyond, View},
-    DropReason,
+    DropReason, Vni,
 };
 
 /// EtherType of IPv6 (IEEE 802 numbers).
@@ -20,12 +27,49 @@ const ETH_P_IP: u16 = 0x0800;
 /// What the kernel was asked to put off: segmentation that this module cannot carry over.
 pub(crate) struct UnsupportedOffload;
 
-/// An owned socket buffer. Dropping it drops the packet.
+/// What is known of a packet so far, for whoever counts or traces what becomes of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Flow {
+    /// The network it is of; 0: not known yet, and the addresses mean nothing.
+    pub(crate) vni: u32,
+    /// The virtual source.
+    pub(crate) src: u32,
+    /// The virtual destination.
+    pub(crate) dst: u32,
+    /// How it travels, one of the forms below.
+    pub(crate) form: u32,
+}
+
+pub(crate) use bindings::{
+    OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL, OVNET_FORM_STANDARD,
+};
+
+impl Flow {
+    /// A packet between two nodes of a network.
+    #[inline]
+    pub(crate) fn new(vni: Vni, src: Ipv4Addr, dst: Ipv4Addr) -> Self {
+        Flow {
+            vni: vni.get(),
+            src: src.to_bits(),
+            dst: dst.to_bits(),
+            form: bindings::OVNET_FORM_NONE,
+        }
+    }
+}
+
+/// An owned socket buffer. Dropping it drops the packet, without a reason.
 ///
 /// # Invariants
 ///
-/// The pointer is a valid `sk_buff` that nobody else frees.
-pub(crate) struct Skb(NonNull<bindings::sk_buff>);
+/// The pointer is a valid `sk_buff` that nobody else frees. If it is `from_node`, its device is one of ours
+/// and stays initialised as long as the value lives.
+pub(crate) struct Skb {
+    skb: NonNull<bindings::sk_buff>,
+    /// Whether it comes from the node behind its device, which is one of ours then and lives as long.
+    from_node: bool,
+    /// What is known of it.
+    pub(crate) flow: Flow,
+}
 
 impl Skb {
     /// Takes a packet over from the kernel.
@@ -35,7 +79,38 @@ impl Skb {
     /// `skb` must be valid, and the caller must give up its ownership.
     pub(super) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Option<Self> {
         // INVARIANT: By the contract.
-        NonNull::new(skb).map(Skb)
+        NonNull::new(skb).map(|skb| Skb {
+            skb,
+            from_node: false,
+            flow: Flow::default(),
+        })
+    }
+
+    /// Takes a frame over that the node behind the frame's device sends.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::from_raw`]; the device must be of the one driver there is, initialised, and stay so until
+    /// the packet is sent, delivered or dropped.
+    pub(super) unsafe fn from_node(skb: *mut bindings::sk_buff) -> Option<Self> {
+        // SAFETY: By the contract.
+        let mut packet = unsafe { Self::from_raw(skb) }?;
+        packet.from_node = true;
+        Some(packet)
+    }
+
+    /// The device it came by: the sending node's, or the substrate's. Null: none.
+    #[inline]
+    pub(super) fn device(&self) -> *mut bindings::net_device {
+        // SAFETY: By the invariant; the field is the device wherever this module holds packets.
+        unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
+    }
+
+    /// The port whose node sends the packet; none for what the substrate brings.
+    #[inline]
+    pub(crate) fn sender<D: Driver>(&self) -> Option<&D> {
+        // SAFETY: By the invariant the device is one of the one driver's, and valid.
+        self.from_node.then(|| unsafe { D::of(self.device()) })
     }
 
     /// A new packet with these bytes, for `device` to receive.
@@ -47,8 +122,8 @@ impl Skb {
         Some(skb)
     }
 
-    fn as_ptr(&self) -> *mut bindings::sk_buff {
-        self.0.as_ptr()
+    pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.skb.as_ptr()
     }
 
     /// Gives ownership up.
@@ -69,12 +144,6 @@ impl Skb {
     pub(super) fn truesize(&self) -> u32 {
         // SAFETY: By the invariant.
         unsafe { (*self.as_ptr()).truesize }
-    }
-
-    /// Its device.
-    pub(super) fn device(&self) -> *mut bindings::net_device {
-        // SAFETY: By the invariant; the field is the device wherever this module holds packets.
-        unsafe { bindings::ovnet_skb_dev(self.as_ptr()) }
     }
 
     /// Whether `device` is its device.
@@ -274,11 +343,12 @@ impl Skb {
         unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
     }
 
-    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it, which were
-    /// reserved. None: no memory.
+    /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it and room for
+    /// `headroom` before those. None: no memory.
     pub(crate) fn viewed<T>(
         &mut self,
         spare: usize,
+        headroom: u32,
         id: u16,
         f: impl FnOnce(View<'_>) -> T,
     ) -> Option<T> {
@@ -293,15 +363,13 @@ impl Skb {
         } else {
             L4Checksum::Complete
         };
-        if !self.push(u32::try_from(spare).ok()?) {
-            return None;
-        }
         let rest = Rest {
             skb: self.as_ptr(),
             spare,
         };
-        let seen = spare.wrapping_add(siit::HEAD.min(len as usize));
-        let result = self.head_mut(seen).map(|buf| {
+        let growth = u32::try_from(spare).ok()?;
+        let seen = siit::HEAD.min(len as usize);
+        let result = self.open(growth, headroom, seen).map(|buf| {
             f(View {
                 segment,
                 csum,
@@ -311,17 +379,19 @@ impl Skb {
                 id,
                 ..View::new(buf, spare)
             })
-        });
+        })?;
         // What was pushed is there to be pulled.
-        let _ = self.pull(spare as u32);
-        result
+        let _ = self.pull(growth);
+        Some(result)
     }
 
     /// Moves the packet's start by so many bytes, back if negative, and its end so that it is `len` bytes long.
     pub(crate) fn recut(&mut self, by: isize, len: u32) -> bool {
         let moved = match u32::try_from(by) {
             Ok(on) => self.pull(on),
-            Err(_) => u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.push(back)),
+            Err(_) => {
+                u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.open(back, 0, 0).is_some())
+            }
         };
         moved && self.trim(len)
     }
@@ -335,17 +405,18 @@ impl Skb {
         spare: usize,
         (from, len): (usize, usize),
     ) -> Option<Self> {
-        let from = i32::try_from(from).ok()?.checked_sub(i32::try_from(spare).ok()?)?;
+        let from = i32::try_from(from)
+            .ok()?
+            .checked_sub(i32::try_from(spare).ok()?)?;
         let len = u32::try_from(len).ok()?;
         let header_len = u32::try_from(header.len()).ok()?;
         // SAFETY: By the invariant; the function copies what is there or fails.
         let mut piece = unsafe {
-            let skb =
-                bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
+            let skb = bindings::ovnet_skb_piece(self.as_ptr(), headroom, header_len, from, len);
             Skb::from_raw(skb)
         }?;
         piece.head_mut(header.len())?.copy_from_slice(header);
-        Some(piece)
+        Some(piece.like(self.from_node, self.flow))
     }
 
     /// Does what was left to a device: finishes the checksum or cuts the packet into its segments, and hands
@@ -447,6 +518,8 @@ impl Skb {
 
     /// Cuts the packet into the packets it stands for. Fails with the packet.
     fn cut(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
+        let (from_node, flow) = (self.from_node, self.flow);
+        let mut each = |piece: Skb| each(piece.like(from_node, flow));
         let call = taker(&each);
         // SAFETY: The packet is given away unless the call fails; the closure outlives the call, and the
         // function is the closure's.
@@ -465,6 +538,9 @@ impl Skb {
     /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
     /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
     pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
+        let (from_node, flow) = (self.from_node, self.flow);
+        // The kernel gives each fragment the device of the whole.
+        let mut piece = |fragment: Skb| piece(fragment.like(from_node, flow));
         let call = taker(&piece);
         // SAFETY: The packet is given away; namespace, device and closure outlive the call, and the
         // function is the closure's.
@@ -551,6 +627,26 @@ impl Skb {
     pub(crate) fn receive(self, device: &Device) {
         // SAFETY: The device is valid and the frame is given away, whatever comes of it.
         unsafe { bindings::ovnet_dev_receive(device.as_ptr(), self.into_raw()) };
+    }
+
+    /// What is known of a fragment is what was known of the whole.
+    fn like(mut self, from_node: bool, flow: Flow) -> Self {
+        self.from_node = from_node;
+        self.flow = flow;
+        self
+    }
+
+    /// Drops the packet under a reason that the kernel's tools can tell.
+    pub(crate) fn discard(self, reason: DropReason) {
+        trace::drop(&self, reason);
+        // SAFETY: The packet is given away.
+        unsafe {
+            bindings::sk_skb_reason_drop(
+                core::ptr::null_mut(),
+                self.into_raw(),
+                drop_reason::number(reason),
+            )
+        };
     }
 
     /// The frame did what it was for: frees it without calling it lost.

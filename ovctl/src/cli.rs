@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::netns::Netns;
 use crate::output::Output;
-use crate::{host, mapping, monitor, net, port, stats, translate};
+use crate::{host, manual, mapping, monitor, net, port, stats, top, translate};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -52,11 +52,18 @@ enum Object {
     /// Where nodes are
     #[command(subcommand)]
     Mapping(mapping::Command),
-    /// Counters of this host
+    /// Counters of this host, its ports, networks and remote hosts
     Stats(stats::Command),
+    /// Who sends and gets how much right now, and what is dropped
+    Top(top::Command),
     /// Print events as they happen
     Monitor(monitor::Command),
     Translate(Box<translate::Command>),
+    /// Print the completions of a shell
+    Completion(manual::Completion),
+    /// Write the man pages to a directory
+    #[command(hide = true)]
+    Manual(manual::Manual),
 }
 
 impl Cli {
@@ -72,7 +79,10 @@ impl Cli {
             Object::Mapping(command) => command.run(output),
             Object::Stats(command) => command.run(output),
             Object::Monitor(command) => command.run(output),
+            Object::Top(command) => command.run(output),
             Object::Translate(command) => command.run(output),
+            Object::Completion(command) => command.run(output),
+            Object::Manual(command) => command.run(),
         }
     }
 }
@@ -123,7 +133,17 @@ mod tests {
             "mapping del 7 10.0.0.3 --gen 9",
             "mapping show 7 10.0.0.3",
             "mapping show --all --json",
+            "mapping export 7",
+            "mapping import - --dry-run --json",
             "stats --all",
+            "stats show",
+            "stats show --all --json",
+            "stats show port v0 --netns blue --all",
+            "stats show net 7 -jp",
+            "stats show host fd00:a:1:2::/64",
+            "top --once --json",
+            "top --interval 0.5 --count 3 --sort drops --rows 5",
+            "completion zsh",
             "monitor -t --count 3 --json",
             "translate --pool6 64:ff9b::/96 --direction 4to6 -j",
             "translate packets.pcap --map 192.0.2.1=2001:db8::1 --map 10.0.0.0/8=fd00::/96 --tos 0xb9",
@@ -195,6 +215,11 @@ mod tests {
                 "1..=",
             ),
             ("stats --pretty", "--json"),
+            ("stats show net 0", "1 to 16777215"),
+            ("stats show host fd00:a:1:2::1/64", "write fd00:a:1:2::/64"),
+            ("top --interval 0", "between 0.1 and 86400"),
+            ("top --once --count 2", "cannot be used with"),
+            ("completion sh", "bash"),
             ("translate --map 192.0.2.1", "write V4=V6"),
             ("translate --mtu6 1279", "1280..=65535"),
             ("translate --lowest-ipv6-mtu 1279", "1280..=65535"),

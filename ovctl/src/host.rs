@@ -112,7 +112,8 @@ fn in_use() -> Hint {
     Hint::of(Errno::EBUSY, text)
 }
 
-fn not_listed() -> Hint {
+/// What to do about a host that nothing here points to.
+pub(crate) fn not_listed() -> Hint {
     let text = "`ovctl host show` lists the hosts that are known here";
     Hint::of(Errno::ENOENT, text)
 }

@@ -9,6 +9,7 @@ mod cli;
 mod duration;
 mod failure;
 mod host;
+mod manual;
 mod mapping;
 mod monitor;
 mod net;
@@ -17,6 +18,8 @@ mod output;
 mod port;
 mod prefix;
 mod stats;
+mod top;
+mod transfer;
 mod translate;
 
 use std::io::{self, BufWriter, Write};

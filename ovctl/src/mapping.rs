@@ -14,7 +14,7 @@ use ovnet_uapi::{Client, Error, Locator, Mac, Mapping, MappingSet, MappingState,
 use crate::failure::{Failure, Hint};
 use crate::netns::Names;
 use crate::output::{cell, one_of, put, put_ms, put_text, word, Object, Output, Row};
-use crate::{duration, host, net, netns, prefix};
+use crate::{duration, host, net, netns, prefix, transfer};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,6 +45,10 @@ pub(crate) enum Command {
         #[arg(short, long)]
         detail: bool,
     },
+    /// Write where nodes elsewhere are, one JSON object a line, for import
+    Export(transfer::Export),
+    /// Set the mappings of a file that export wrote; nothing if a line is wrong
+    Import(transfer::Import),
 }
 
 #[derive(Debug, Args)]
@@ -119,10 +123,13 @@ pub(crate) struct Generation {
 
 impl Command {
     pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let mut client = Client::connect()?;
+        let client = Client::connect();
         match self {
-            Command::Set(set) => set.run(&mut client),
-            Command::Del { node, generation } => client
+            Command::Set(set) => set.run(&mut client?),
+            Command::Export(export) => export.run(&mut client?, output),
+            // A file can be looked at where there is no kernel module.
+            Command::Import(import) => import.run(client, output),
+            Command::Del { node, generation } => client?
                 .mapping_del(node.vni, node.address, generation.gen)
                 .map_err(Failure::with_hints([
                     net::unknown(node.vni),
@@ -137,6 +144,7 @@ impl Command {
                 detail,
                 ..
             } => {
+                let mut client = client?;
                 let ports = Ports::read(&mut client)?;
                 let mapping = client
                     .mapping_get(vni, address)
@@ -146,6 +154,7 @@ impl Command {
             Command::Show {
                 vni, all, detail, ..
             } => {
+                let mut client = client?;
                 let ports = Ports::read(&mut client)?;
                 let mappings = client.mappings(vni)?.filter(|mapping| {
                     all || !matches!(mapping, Ok(it) if !tells_a_place(it.state))
@@ -228,7 +237,8 @@ fn at_a_port() -> Hint {
     Hint::of(Errno::EBUSY, text)
 }
 
-fn no_port() -> Hint {
+/// What to do about a mapping to this host of a node that is not here.
+pub(crate) fn no_port() -> Hint {
     let text = "`ovctl port set DEVICE` makes the mapping of a node that is here";
     Hint::of(Errno::ENOENT, text).at("locator")
 }

@@ -136,6 +136,11 @@ impl<'w> Output<'w> {
         }
     }
 
+    /// Write text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.writer.write_all(text.as_bytes())
+    }
+
     /// Write one line of text.
     pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.writer, "{line}")

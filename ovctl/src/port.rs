@@ -113,13 +113,16 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn open(&self) -> Result<Option<OpenNetns>, Failure> {
+    pub(crate) fn open(&self) -> Result<Option<OpenNetns>, Failure> {
         self.netns.as_ref().map(Netns::open).transpose()
     }
 }
 
 /// A device as netlink names it.
-fn device<'fd>(netns: Option<&'fd OpenNetns>, name: &str) -> Result<Device<'fd>, Failure> {
+pub(crate) fn device<'fd>(
+    netns: Option<&'fd OpenNetns>,
+    name: &str,
+) -> Result<Device<'fd>, Failure> {
     Ok(Device {
         ifindex: ifindex(netns, name)?,
         netns: netns.map(OpenNetns::as_fd),
@@ -229,7 +232,7 @@ fn not_active() -> Hint {
 }
 
 /// What to do about a device that is there but is no port of this host.
-fn no_such_device() -> Hint {
+pub(crate) fn no_such_device() -> Hint {
     let text = "a port is made from the host's namespace: `ip link add NAME netns NS type ovnet`";
     Hint::of(Errno::ENODEV, text).at("ifindex")
 }

@@ -1,16 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ovctl stats`: counters of this host, and why packets were dropped.
+//! `ovctl stats`: what was counted of this host, a port, a network or a remote host, and why packets were
+//! dropped.
 
-use clap::Args;
-use ovnet_uapi::{Client, DropCount, DropReason, Stats};
+use clap::{Args, Subcommand};
+use ovnet_uapi::{Client, Counted, DropCount, DropReason, Locator, Stats, StatsOf, Subject, Vni};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::output::{put, Object, Output};
+use crate::output::{put, put_text, Object, Output};
+use crate::port::{self, Place};
+use crate::{host, net, prefix};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Command {
+    #[command(subcommand)]
+    show: Option<Show>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Show {
+    /// Show the counters of this host, or of a part of it
+    #[command(visible_aliases = ["list", "ls"], args_conflicts_with_subcommands = true)]
+    Show {
+        #[command(subcommand)]
+        of: Option<Of>,
+
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Of {
+    /// What a port's node sent and got, and what was dropped of that
+    Port {
+        /// Name of the device
+        device: String,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// What a network carried on this host
+    #[command(visible_alias = "network")]
+    Net {
+        /// The network
+        #[arg(value_parser = prefix::vni)]
+        vni: Vni,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// What was exchanged with a remote host
+    Host {
+        /// The host's locator
+        #[arg(value_parser = prefix::locator)]
+        locator: Locator,
+    },
+}
+
+#[derive(Debug, Default, Args)]
+struct Options {
     /// Show the reasons that have dropped nothing too
     #[arg(long)]
     all: bool,
@@ -18,23 +72,58 @@ pub(crate) struct Command {
 
 impl Command {
     pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let stats = Client::connect()?.stats()?;
-        write(&stats, self.all, output)
+        let mut client = Client::connect()?;
+        let (of, options) = match self.show {
+            None => (None, self.options),
+            Some(Show::Show { of, options }) => (of, options),
+        };
+        let (counted, options) = match of {
+            None => (client.stats_of(&StatsOf::Host)?, options),
+            Some(Of::Port {
+                device,
+                place,
+                options,
+            }) => {
+                let netns = place.open()?;
+                let device = port::device(netns.as_ref(), &device)?;
+                let counted = client
+                    .stats_of(&StatsOf::Port(device))
+                    .map_err(Failure::with_hints([port::no_such_device()]))?;
+                (counted, options)
+            }
+            Some(Of::Net { vni, options }) => {
+                let counted = client
+                    .stats_of(&StatsOf::Network(vni))
+                    .map_err(Failure::with_hints([net::unknown(vni)]))?;
+                (counted, options)
+            }
+            Some(Of::Host { locator }) => {
+                let counted = client
+                    .stats_of(&StatsOf::Remote(locator))
+                    .map_err(Failure::with_hints([host::not_listed()]))?;
+                (counted, Options::default())
+            }
+        };
+        write(&counted, options.all, output)
     }
 }
 
-fn write(stats: &Stats, all: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+fn write(counted: &Counted, all: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+    let stats = &counted.stats;
     let drops = drops(stats, all);
+    let counters = counters(&counted.subject, stats);
     if output.is_json() {
-        let mut object = Object::new();
-        for (name, value) in counters(stats) {
+        let mut object = subject(counted);
+        for (name, value) in counters {
             put(&mut object, name, Some(value));
         }
         let drops = drops.into_iter().map(drop_object).collect::<Vec<Value>>();
         put(&mut object, "drop", Some(drops));
         return Ok(output.object(object)?);
     }
-    let rows = counters(stats).map(|(name, value)| Ok(vec![name.to_owned(), value.to_string()]));
+    let rows = counters
+        .into_iter()
+        .map(|(name, value)| Ok(vec![name.to_owned(), value.to_string()]));
     output.table(&["COUNTER", "VALUE"], rows)?;
     if !drops.is_empty() {
         output.line("")?;
@@ -44,9 +133,27 @@ fn write(stats: &Stats, all: bool, output: &mut Output<'_>) -> Result<(), Failur
     Ok(())
 }
 
-/// The counters in the order of the specification, by its words.
-fn counters(stats: &Stats) -> [(&'static str, u64); 10] {
-    [
+/// What the counters are about, by the words of the specification; nothing for this host.
+pub(crate) fn subject(counted: &Counted) -> Object {
+    let mut object = Object::new();
+    match &counted.subject {
+        Subject::Host => {}
+        Subject::Port { netns_id, ifindex } => {
+            put(&mut object, "ifindex", Some(*ifindex));
+            put(&mut object, "netns-id", *netns_id);
+            put_text(&mut object, "ifname", counted.ifname.as_deref());
+            put(&mut object, "vni", counted.vni.map(Vni::get));
+            put_text(&mut object, "address", counted.address);
+        }
+        Subject::Network(vni) => put(&mut object, "vni", Some(vni.get())),
+        Subject::Remote(locator) => put_text(&mut object, "locator", Some(locator)),
+    }
+    object
+}
+
+/// The counters that there are, in the order of the specification and by its words.
+fn counters(subject: &Subject, stats: &Stats) -> Vec<(&'static str, u64)> {
+    let mut counters = vec![
         ("tx-packets", stats.tx_packets),
         ("tx-bytes", stats.tx_bytes),
         ("rx-packets", stats.rx_packets),
@@ -57,7 +164,13 @@ fn counters(stats: &Stats) -> [(&'static str, u64); 10] {
         ("icmp-errors", stats.icmp_errors),
         ("labels-cleared", stats.labels_cleared),
         ("forwarded", stats.forwarded),
-    ]
+    ];
+    counters.truncate(match subject {
+        Subject::Host => counters.len(),
+        Subject::Network(_) => 6,
+        Subject::Port { .. } | Subject::Remote(_) => 4,
+    });
+    counters
 }
 
 /// The drops as the kernel lists them, or those of every reason, in which the kernel leaves out
@@ -85,7 +198,7 @@ fn number(drop: &DropCount) -> u32 {
         .map_or_else(|number| number, |reason| reason as u32)
 }
 
-fn reason(drop: &DropCount) -> String {
+pub(crate) fn reason(drop: &DropCount) -> String {
     match drop.reason {
         Ok(reason) => reason.name().to_owned(),
         Err(number) => number.to_string(),
@@ -137,8 +250,40 @@ mod tests {
         }
     }
 
+    fn of(subject: Subject) -> Counted {
+        Counted {
+            subject,
+            ifname: None,
+            vni: None,
+            address: None,
+            stats: stats(),
+        }
+    }
+
     fn text(all: bool, json: bool) -> String {
-        capture::text(json, |output| write(&stats(), all, output).unwrap())
+        let counted = of(Subject::Host);
+        capture::text(json, |output| write(&counted, all, output).unwrap())
+    }
+
+    #[test]
+    fn a_part_of_the_host_is_named_and_has_only_the_counters_it_has() {
+        let mut port = of(Subject::Port {
+            netns_id: Some(2),
+            ifindex: 5,
+        });
+        port.ifname = Some("v0".into());
+        let json = |counted: &Counted| {
+            capture::text(true, |output| write(counted, false, output).unwrap())
+        };
+        assert!(json(&port).starts_with(
+            "{\"ifindex\":5,\"netns-id\":2,\"ifname\":\"v0\",\"tx-packets\":3,\"tx-bytes\":252,\
+             \"rx-packets\":2,\"rx-bytes\":168,\"drop\":["
+        ));
+        let network = of(Subject::Network(Vni::new(7).unwrap()));
+        assert!(json(&network).starts_with("{\"vni\":7,\"tx-packets\":3,"));
+        assert!(json(&network).contains("\"local-bytes\":0,\"drop\":["));
+        let far = prefix::locator("fd00:a:1:2::/64").unwrap();
+        assert!(json(&of(Subject::Remote(far))).starts_with("{\"locator\":\"fd00:a:1:2::/64\","));
     }
 
     #[test]

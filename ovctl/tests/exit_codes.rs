@@ -64,6 +64,37 @@ fn a_kernel_without_the_module_is_4() {
 }
 
 #[test]
+fn a_file_that_is_wrong_names_its_lines_and_changes_nothing() {
+    let file = std::env::temp_dir().join(format!("ovctl-import-{}", std::process::id()));
+    let good = r#"{"vni":7,"address":"10.0.0.3","locator":"fd00:a:1:2::/64"}"#;
+    let import = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        ovctl(&format!("mapping import {} --dry-run", file.display()))
+    };
+    let wrong = import(&format!("{good}\n{{}}\n{good}\nno\n"));
+    let right = import(&format!("{good}\n\n{good}\n"));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(wrong.stdout.is_empty());
+    for says in [
+        "line 2: vni is missing",
+        "line 4: no JSON",
+        "2 lines are wrong; nothing was changed",
+    ] {
+        assert!(complaint(&wrong).contains(says), "{}", complaint(&wrong));
+    }
+    // Looking needs no kernel.
+    assert_eq!(right.status.code(), Some(0), "{}", complaint(&right));
+    assert_eq!(
+        right.stdout,
+        b"2 mappings, all sound; nothing was changed\n"
+    );
+    let absent = ovctl("mapping import /no/such/file --dry-run");
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(complaint(&absent).contains("cannot open /no/such/file"));
+}
+
+#[test]
 fn help_lists_the_exit_codes() {
     let output = ovctl("--help");
     assert_eq!(output.status.code(), Some(0));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: two nodes of one host talk without IPv6 and without the substrate
-# rows: TX9 TX1
+# rows: TX9 TX1 I14
 #
 #  A 10.0.0.2 ──┬── R ── fabric
 #  B 10.0.0.3 ──┘

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: what a router of the substrate cannot forward, the node hears of as on its own network, and TCP goes on
-# rows: RX5 TX10
+# rows: RX5 TX10 N09
 # timeout: 120
 #
 #  A 10.0.0.2 ── R ── fabric ══ S ── G 10.0.0.3

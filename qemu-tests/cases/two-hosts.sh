@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: nodes on two hosts reach each other as on one LAN, and no ARP leaves a host
-# rows: TX1 TX2 TX6 AD1 AD5 RX1 RX4
+# rows: TX1 TX2 TX6 AD1 AD5 RX1 RX4 I14
 #
 #  A 10.0.0.2 ── R ── fabric ── S ── G 10.0.0.3
 

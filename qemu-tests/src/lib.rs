@@ -21,6 +21,7 @@ pub mod cases;
 pub mod console;
 pub mod environment;
 pub mod frame;
+pub mod kernel_tools;
 pub mod machine;
 pub mod overlay;
 pub mod payload;

@@ -223,6 +223,7 @@ impl Host {
             ("arp-replies".to_owned(), stats.arp_replies),
             ("icmp-errors".to_owned(), stats.icmp_errors),
             ("labels-cleared".to_owned(), stats.labels_cleared),
+            ("forwarded".to_owned(), stats.forwarded),
         ]);
         for drop in stats.drop {
             let reason = match drop.reason {

@@ -129,6 +129,21 @@ enum ovnet_event_kind {
 };
 
 /**
+ * enum ovnet_stats_scope - What counters are about.
+ * @OVNET_STATS_SCOPE_HOST: All of this host.
+ * @OVNET_STATS_SCOPE_PORT: One port, whose tx and rx include what stays on the
+ *   host.
+ * @OVNET_STATS_SCOPE_NETWORK: One network, on this host.
+ * @OVNET_STATS_SCOPE_REMOTE: What is exchanged with one remote host.
+ */
+enum ovnet_stats_scope {
+	OVNET_STATS_SCOPE_HOST,
+	OVNET_STATS_SCOPE_PORT,
+	OVNET_STATS_SCOPE_NETWORK,
+	OVNET_STATS_SCOPE_REMOTE,
+};
+
+/**
  * enum ovnet_drop_reason - Why a packet was dropped. The same word stands in
  *   counters, events, tools and documents.
  * @OVNET_DROP_REASON_MALFORMED: A header is truncated or contradicts the
@@ -347,6 +362,14 @@ enum {
 	OVNET_A_STATS_ICMP_ERRORS,
 	OVNET_A_STATS_LABELS_CLEARED,
 	OVNET_A_STATS_FORWARDED,
+	OVNET_A_STATS_SCOPE,
+	OVNET_A_STATS_IFINDEX,
+	OVNET_A_STATS_NETNS_FD,
+	OVNET_A_STATS_NETNS_ID,
+	OVNET_A_STATS_IFNAME,
+	OVNET_A_STATS_VNI,
+	OVNET_A_STATS_ADDRESS,
+	OVNET_A_STATS_LOCATOR,
 
 	__OVNET_A_STATS_MAX,
 	OVNET_A_STATS_MAX = (__OVNET_A_STATS_MAX - 1)

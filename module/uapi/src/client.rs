@@ -11,13 +11,13 @@ use crate::attrs::{AttrSet, Writer};
 use crate::connection::{genl, Connection, Record};
 use crate::event::Events;
 use crate::family::Family;
-use crate::generated::{Command, MappingAttr, FAMILY_VERSION};
+use crate::generated::{Command, MappingAttr, StatsAttr, FAMILY_VERSION};
 use crate::host::host_key;
 use crate::mapping::mapping_key;
 use crate::network::network_key;
 use crate::{
-    BatchResult, Device, Dump, Error, Host, HostSet, Mapping, MappingSet, Network, NetworkSet,
-    Port, PortSet, Stats,
+    BatchResult, Counted, Device, Dump, Error, Host, HostSet, Mapping, MappingSet, Network,
+    NetworkSet, Port, PortSet, Stats, StatsOf, StatsScope,
 };
 
 /// A connection to the module, for one host.
@@ -163,6 +163,19 @@ impl Client {
         self.get(Command::StatsGet, Writer::new())
     }
 
+    /// The counters of this host, of a port, a network or a remote host.
+    pub fn stats_of(&mut self, of: &StatsOf<'_>) -> Result<Counted, Error> {
+        self.get(Command::StatsGet, of.attrs()?)
+    }
+
+    /// The counters of this host and of each port, network and remote host, or of one kind of these.
+    pub fn all_stats(&mut self, only: Option<StatsScope>) -> Result<Dump<'_, Counted>, Error> {
+        let mut attrs = Writer::new();
+        let only = only.map(|scope| u32::from(scope).to_ne_bytes());
+        attrs.put_some(StatsAttr::Scope, only)?;
+        self.dump(Command::StatsGet, attrs)
+    }
+
     /// Listen to the events from now on, on a socket of their own in the calling thread's
     /// namespace.
     pub fn events(&self) -> Result<Events, Error> {
@@ -298,6 +311,28 @@ mod tests {
             sent(Command::PortDel, here.attrs().unwrap()),
             [8, 1, 0, 0, 8, 0, 1, 0, 5, 0, 0, 0]
         );
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_request_for_counters_names_one_thing() {
+        let device = Device { ifindex: 5, netns: None };
+        let scope = [
+            (StatsOf::Host, &[][..]),
+            (StatsOf::Port(device), &[8, 0, 13, 0, 5, 0, 0, 0]),
+            (StatsOf::Network(vni()), &[8, 0, 17, 0, 0x0c, 0x0b, 0x0a, 0]),
+            (
+                StatsOf::Remote(far()),
+                &[20, 0, 19, 0, 0xfd, 0, 0, 0xa, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0],
+            ),
+        ];
+        for (of, attrs) in scope {
+            let command = u8::from(Command::StatsGet);
+            assert_eq!(
+                sent(Command::StatsGet, of.attrs().unwrap()),
+                [&[command, 1, 0, 0][..], attrs].concat()
+            );
+        }
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub enum Command {
     MappingDel = 11,
     /// One mapping, or all, or all of one network (dump).
     MappingGet = 12,
-    /// Counters of this host.
+    /// Counters of this host, or of one port (ifindex), network (vni) or remote host (locator) of
+    /// it; or all of these (dump).
     StatsGet = 13,
     /// Something the listeners of the group should know.
     Event = 14,
@@ -383,6 +384,22 @@ pub enum StatsAttr {
     LabelsCleared = 10,
     /// Received packets sent on to the host where their node is by now.
     Forwarded = 11,
+    /// What the counters are about. Of a dump, all if absent.
+    Scope = 12,
+    /// The port's index in the namespace the device lives in.
+    Ifindex = 13,
+    /// File descriptor of that namespace; absent means the namespace of the socket.
+    NetnsFd = 14,
+    /// Id of that namespace as seen from the socket's; absent when it is the same one.
+    NetnsId = 15,
+    /// The `ifname` attribute.
+    Ifname = 16,
+    /// The network; of a port, the one it is in.
+    Vni = 17,
+    /// The virtual address of the port's node.
+    Address = 18,
+    /// The remote host.
+    Locator = 19,
 }
 
 impl StatsAttr {
@@ -401,6 +418,14 @@ impl StatsAttr {
             StatsAttr::IcmpErrors => Some("icmp-errors"),
             StatsAttr::LabelsCleared => Some("labels-cleared"),
             StatsAttr::Forwarded => Some("forwarded"),
+            StatsAttr::Scope => Some("scope"),
+            StatsAttr::Ifindex => Some("ifindex"),
+            StatsAttr::NetnsFd => Some("netns-fd"),
+            StatsAttr::NetnsId => Some("netns-id"),
+            StatsAttr::Ifname => Some("ifname"),
+            StatsAttr::Vni => Some("vni"),
+            StatsAttr::Address => Some("address"),
+            StatsAttr::Locator => Some("locator"),
             StatsAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -633,6 +658,33 @@ impl EventKind {
             EventKind::Claim => Some("claim"),
             EventKind::Stale => Some("stale"),
             EventKind::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// What counters are about.
+#[neli_enum(serialized_type = "u32")]
+pub enum StatsScope {
+    /// All of this host.
+    Host = 0,
+    /// One port, whose tx and rx include what stays on the host.
+    Port = 1,
+    /// One network, on this host.
+    Network = 2,
+    /// What is exchanged with one remote host.
+    Remote = 3,
+}
+
+impl StatsScope {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            StatsScope::Host => Some("host"),
+            StatsScope::Port => Some("port"),
+            StatsScope::Network => Some("network"),
+            StatsScope::Remote => Some("remote"),
+            StatsScope::UnrecognizedConst(_) => None,
         }
     }
 }

@@ -39,11 +39,13 @@ pub use client::Client;
 pub use connection::Dump;
 pub use error::{Error, Kind, Refusal};
 pub use event::{Event, Events};
-pub use generated::{EventKind, Fidelity, MappingState, PortState, ResolverState, SourceCheck};
+pub use generated::{
+    EventKind, Fidelity, MappingState, PortState, ResolverState, SourceCheck, StatsScope,
+};
 pub use host::{Host, HostSet};
 pub use mapping::{BatchResult, Mapping, MappingSet};
 pub use netns::NetnsIds;
 pub use network::{Network, NetworkSet};
 pub use ovnet_engine::{DropReason, Locator, Mac, Vni};
 pub use port::{Device, Port, PortSet, Source};
-pub use stats::{DropCount, Stats};
+pub use stats::{Counted, DropCount, Stats, StatsOf, Subject};

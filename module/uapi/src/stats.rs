@@ -2,14 +2,19 @@
 
 //! Counters of the host. tx and rx are seen from the node.
 
-use ovnet_engine::DropReason;
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
 
-use crate::attrs::{require, Reader};
+use ovnet_engine::{DropReason, Locator, Vni};
+
+use crate::attrs::{require, Reader, Writer};
 use crate::connection::Record;
-use crate::generated::{DropAttr, StatsAttr};
-use crate::Error;
+use crate::generated::{DropAttr, StatsAttr, StatsScope};
+use crate::host::locator;
+use crate::network::vni;
+use crate::{Device, Error};
 
-/// The counters since the host exists.
+/// Counters, since what they are about exists. Those that do not exist for it are 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Packets of local nodes translated onto the substrate.
@@ -34,6 +39,102 @@ pub struct Stats {
     pub forwarded: u64,
     /// Packets dropped, one entry per reason that has dropped any.
     pub drop: Vec<DropCount>,
+}
+
+/// What counters are about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// This host.
+    Host,
+    /// A port.
+    Port {
+        /// Id of the device's namespace as seen from the socket's; absent when it is the same one.
+        netns_id: Option<i32>,
+        /// Interface index there.
+        ifindex: u32,
+    },
+    /// A network on this host.
+    Network(Vni),
+    /// What is exchanged with a remote host.
+    Remote(Locator),
+}
+
+/// The counters of one subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// What they are about.
+    pub subject: Subject,
+    /// Name of a port's device.
+    pub ifname: Option<String>,
+    /// The network of a port that is configured.
+    pub vni: Option<Vni>,
+    /// The address of a port that is configured.
+    pub address: Option<Ipv4Addr>,
+    /// The counters.
+    pub stats: Stats,
+}
+
+/// Whose counters to ask for.
+#[derive(Clone, Copy, Debug)]
+pub enum StatsOf<'fd> {
+    /// This host's.
+    Host,
+    /// A port's.
+    Port(Device<'fd>),
+    /// A network's.
+    Network(Vni),
+    /// A remote host's.
+    Remote(Locator),
+}
+
+impl StatsOf<'_> {
+    pub(crate) fn attrs(&self) -> Result<Writer<StatsAttr>, Error> {
+        let mut attrs = Writer::new();
+        match self {
+            StatsOf::Host => {}
+            StatsOf::Port(device) => {
+                attrs.put(StatsAttr::Ifindex, device.ifindex.to_ne_bytes())?;
+                let fd = device.netns.map(|netns| netns.as_raw_fd().to_ne_bytes());
+                attrs.put_some(StatsAttr::NetnsFd, fd)?;
+            }
+            StatsOf::Network(vni) => attrs.put(StatsAttr::Vni, vni.get().to_ne_bytes())?,
+            StatsOf::Remote(locator) => attrs.put(StatsAttr::Locator, locator.to_prefix())?,
+        }
+        Ok(attrs)
+    }
+}
+
+impl Record for Counted {
+    type Attr = StatsAttr;
+
+    fn from_attrs(attrs: &Reader<StatsAttr>) -> Result<Counted, Error> {
+        let scope = attrs.u32(StatsAttr::Scope)?.map(StatsScope::from);
+        let vni = vni(attrs, StatsAttr::Vni)?;
+        let subject = match require(StatsAttr::Scope, scope)? {
+            StatsScope::Host => Subject::Host,
+            StatsScope::Port => Subject::Port {
+                netns_id: attrs.i32(StatsAttr::NetnsId)?,
+                ifindex: require(StatsAttr::Ifindex, attrs.u32(StatsAttr::Ifindex)?)?,
+            },
+            StatsScope::Network => Subject::Network(require(StatsAttr::Vni, vni)?),
+            StatsScope::Remote => {
+                let locator = locator(attrs, StatsAttr::Locator)?;
+                Subject::Remote(require(StatsAttr::Locator, locator)?)
+            }
+            StatsScope::UnrecognizedConst(number) => {
+                return Err(Error::Malformed(format!(
+                    "counters of unknown scope {number}"
+                )));
+            }
+        };
+        Ok(Counted {
+            subject,
+            ifname: attrs.string(StatsAttr::Ifname),
+            vni,
+            address: attrs.ipv4(StatsAttr::Address)?,
+            stats: Stats::from_attrs(attrs)?,
+        })
+    }
 }
 
 /// The packets dropped for one reason.
@@ -84,6 +185,46 @@ impl DropCount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counters_of_a_port_name_device_and_node() {
+        #[rustfmt::skip]
+        let bytes = [
+            14, 1, 0, 0,
+            8, 0, 12, 0, 1, 0, 0, 0,
+            8, 0, 13, 0, 5, 0, 0, 0,
+            8, 0, 15, 0, 2, 0, 0, 0,
+            7, 0, 16, 0, b'v', b'0', 0, 0,
+            8, 0, 17, 0, 7, 0, 0, 0,
+            8, 0, 18, 0, 10, 0, 0, 2,
+            12, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(
+            Counted::parse(&bytes).unwrap(),
+            Counted {
+                subject: Subject::Port {
+                    netns_id: Some(2),
+                    ifindex: 5
+                },
+                ifname: Some("v0".into()),
+                vni: Vni::new(7),
+                address: Some(Ipv4Addr::new(10, 0, 0, 2)),
+                stats: Stats {
+                    rx_packets: 4,
+                    ..Stats::default()
+                },
+            }
+        );
+    }
+
+    #[test]
+    fn counters_without_what_they_are_about_are_refused() {
+        let scope = |scope| [14, 1, 0, 0, 8, 0, 12, 0, scope, 0, 0, 0];
+        assert_eq!(Counted::parse(&scope(0)).unwrap().subject, Subject::Host);
+        for number in 1..5 {
+            assert!(Counted::parse(&scope(number)).is_err(), "{number}");
+        }
+    }
 
     #[test]
     fn counters_and_every_drop_are_read() {

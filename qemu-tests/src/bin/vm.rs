@@ -66,6 +66,12 @@ enum What {
         #[arg(long)]
         profile: Option<String>,
     },
+    /// Count what mappings cost, and what must not grow with them
+    Scale {
+        /// How many mappings
+        #[arg(long, default_value_t = 1_000_000)]
+        mappings: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -114,6 +120,11 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
             let kinds = Kind::find(&environment, kinds)?;
             let payload = Payload::build(&environment, &scratch.path, None)?;
             bench::run(&environment, &payload, &kinds, profile.as_deref())?;
+            Ok(0)
+        }
+        What::Scale { mappings } => {
+            let payload = Payload::build(&environment, &scratch.path, None)?;
+            bench::scale(&environment, &payload, *mappings)?;
             Ok(0)
         }
     }

@@ -18,7 +18,7 @@ use crate::overlay::{draw, same, within, Host, Wire};
 pub const CASE: Case = Case {
     name: "capture",
     title: "captures on ports and substrate show packets as they were there, and corrupt none",
-    rows: &["TX6", "TX11", "RX4"],
+    rows: &["TX6", "TX11", "RX4", "N05"],
     guests: 1,
     timeout: 60,
     run,

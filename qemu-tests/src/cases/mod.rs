@@ -7,13 +7,16 @@ mod arp;
 mod arrival_check;
 mod capture;
 mod destination_check;
+mod drop_names;
 mod dumps;
 mod escape;
 mod exact_bytes;
 mod move_lossless;
+mod moving_drops;
 mod round_trip;
 mod source_check;
 mod substrate_errors;
+mod table_update;
 mod wire_stream;
 
 /// Why a case failed, in words.
@@ -42,13 +45,17 @@ pub const ALL: &[Case] = &[
     capture::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
+    drop_names::CASE,
+    drop_names::PLACES,
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
     move_lossless::CASE,
+    moving_drops::CASE,
     round_trip::CASE,
     source_check::CASE,
     substrate_errors::CASE,
+    table_update::CASE,
     wire_stream::CASE,
 ];
 

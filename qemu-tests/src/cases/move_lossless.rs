@@ -55,7 +55,7 @@ fn run() -> Result<(), Failure> {
          device G on S
          ip -n T link add v1 netns G type ovnet
          ovctl -n S port set v0 --netns G --net 7 --address 10.0.0.3 --gen 1
-         ip -n G link add br0 address 02:76:0a:00:00:03 type bridge stp_state 0 forward_delay 0
+         ip -n G link add br0 address 02:76:0a:00:00:03 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
          ip -n G link set v1 address 02:76:0a:00:00:03
          ip -n G link set v0 master br0 up
          ip -n G link set v1 up
