@@ -6,12 +6,7 @@
 use crate::{
     control::mapping::remove_mapping,
     host::{unkey, Host, Mapping},
-    net::{
-        bindings::*,
-        namespace::Registry,
-        once::ReadOnce,
-        time::Moment,
-    },
+    net::{bindings::*, namespace::Registry, once::ReadOnce, time::Moment},
 };
 use kernel::sync::{
     atomic::{Atomic, Relaxed},

@@ -591,12 +591,7 @@ impl Skb {
         // SAFETY: The packet is given away; the device is valid, and the route is as long as this RCU reader
         // reads.
         unsafe {
-            bindings::ovnet_ip6_send(
-                net.as_ptr(),
-                self.into_raw(),
-                route.as_ptr(),
-                from.as_ptr(),
-            )
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), from.as_ptr())
         };
     }
 

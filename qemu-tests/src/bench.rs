@@ -150,7 +150,10 @@ pub fn run(
 
 /// Measures what grows with the number of mappings and what must not, shows and keeps the figures.
 pub fn scale(environment: &Environment, payload: &Payload, mappings: u32) -> io::Result<()> {
-    println!("kernel {}: instructions, counted by QEMU", environment.kernel_version);
+    println!(
+        "kernel {}: instructions, counted by QEMU",
+        environment.kernel_version
+    );
     print!("{mappings} mappings …");
     let program = vec!["/ovnet/bench/scale".to_owned(), mappings.to_string()];
     let outcome = tell(environment, payload, "scale", program, Clock::Instructions)?;
