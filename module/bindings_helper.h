@@ -73,6 +73,7 @@ bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len);
 bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset);
 bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu);
+u64 ovnet_skb_l4(const struct sk_buff *skb, int offset);
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
@@ -119,10 +120,9 @@ bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 		      const struct in6_addr *src, const struct in6_addr *dst,
 		      struct ovnet_way *way);
 void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet);
+		    const struct net_device *from);
 
 /* Devices and namespaces. */
-void *ovnet_netdev_priv(struct net_device *dev);
 struct net *ovnet_dev_net(const struct net_device *dev);
 const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,

@@ -6,7 +6,7 @@
 use crate::{
     control::mapping::remove_mapping,
     host::{unkey, Host, Mapping},
-    net::{bindings::*, namespace::Registry, time::Moment},
+    net::{bindings::*, namespace::Registry, once::ReadOnce, time::Moment},
 };
 use kernel::sync::{
     atomic::{Atomic, Relaxed},
@@ -73,7 +73,7 @@ impl Expiry {
     #[inline]
     pub(crate) fn touch(&self) {
         let now = Moment::now();
-        if now.is_a_second_after(self.used.load(Relaxed)) {
+        if now.is_a_second_after(self.used.read_once()) {
             self.used.store(now.word(), Relaxed);
         }
     }

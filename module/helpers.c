@@ -28,11 +28,7 @@ bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 /* Room before the packet, and its first bytes linear; both private. */
 bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len)
 {
-	if (!pskb_may_pull(skb, len))
-		return false;
-	if (likely(!skb->cloned && skb_headroom(skb) >= headroom))
-		return true;
-	if (skb_cow_head(skb, headroom))
+	if (!pskb_may_pull(skb, len) || skb_cow_head(skb, headroom))
 		return false;
 	return !skb_cloned(skb) || skb_clone_writable(skb, len) ||
 	       !pskb_expand_head(skb, 0, 0, GFP_ATOMIC);
@@ -57,6 +53,12 @@ bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu)
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
 {
 	return skb->l4_hash ? skb->hash : 0;
+}
+
+/* Both of the above: the hash, and above it whether the checksum is partial. */
+u64 ovnet_skb_l4(const struct sk_buff *skb, int offset)
+{
+	return (u64)ovnet_skb_partial_at(skb, offset) << 32 | ovnet_skb_flow_hash(skb);
 }
 
 /* What the device summed covers headers that are no more. */
@@ -298,11 +300,6 @@ void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
 
 /* ---- devices and namespaces ---------------------------------------------- */
 
-void *ovnet_netdev_priv(struct net_device *dev)
-{
-	return netdev_priv(dev);
-}
-
 struct net *ovnet_dev_net(const struct net_device *dev)
 {
 	return dev_net(dev);
@@ -372,7 +369,8 @@ void ovnet_dev_count_rx(struct net_device *dev, unsigned int len)
 static DEFINE_PER_CPU(bool, ovnet_receiving);
 
 /*
- * As dev_forward_skb(), for a frame whose device is up and whose size fits.
+ * As dev_forward_skb(), for a frame with an IPv4 packet to one MAC, whose
+ * device is up and whose size fits.
  * What a softirq brings off the substrate goes straight on to the node's stack,
  * as a bridge passes a frame up; what a process brings, or an overlay inside
  * an overlay, comes by the backlog, which keeps the stack flat.
@@ -382,7 +380,11 @@ void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb)
 	dev_sw_netstats_rx_add(dev, skb->len);
 	skb_scrub_packet(skb, !net_eq(dev_net(dev), dev_net(skb->dev)));
 	skb->priority = 0;
-	skb->protocol = eth_type_trans(skb, dev);
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	__skb_pull(skb, ETH_HLEN);
+	if (!ether_addr_equal_64bits(eth_hdr(skb)->h_dest, dev->dev_addr))
+		skb->pkt_type = PACKET_OTHERHOST;
 	if (unlikely(!in_serving_softirq() || this_cpu_read(ovnet_receiving))) {
 		netif_rx(skb);
 		return;

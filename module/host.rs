@@ -15,6 +15,7 @@ use crate::{
         bindings::*,
         device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
+        once::ReadOnce,
         rcu::{Rcu, RcuCell},
         route::{Route, RouteCache},
         table::Table,
@@ -86,7 +87,7 @@ impl Remote {
     /// What is known of the path and believed still.
     #[inline]
     fn path_mtu(&self) -> Option<u32> {
-        let known = self.path_mtu.load(Relaxed);
+        let known = self.path_mtu.read_once();
         if known == 0 {
             return None;
         }
@@ -132,7 +133,7 @@ impl Network {
     /// What the network promises of the packets it carries.
     #[inline]
     pub(crate) fn fidelity(&self) -> Fidelity {
-        match self.fidelity.load(Relaxed) {
+        match self.fidelity.read_once() {
             OVNET_FIDELITY_EXACT => Fidelity::Exact,
             _ => Fidelity::Semantic,
         }
@@ -288,7 +289,7 @@ impl Host {
     /// The upper 64 bits of the addresses of the host's nodes; 0: it is no host yet.
     #[inline]
     pub(crate) fn locator_bits(&self) -> u64 {
-        self.locator.load(Relaxed)
+        self.locator.read_once()
     }
 
     /// The host's locator.

@@ -477,6 +477,7 @@ fn refuse(
 ) -> DropReason {
     host.report_refused(passage, ip.src, ip.dst, reason, rule);
     if action == Action::Reject && passage.own {
+        packet.is_ipv4(ip.header_len);
         packet.answer_prohibited();
     }
     reason

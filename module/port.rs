@@ -9,6 +9,7 @@ use crate::{
     net::{
         bindings::{OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN},
         device::{Device, Driver, Rtnl},
+        once::ReadOnce,
         queue::Turn,
         rcu::{Rcu, RcuCell},
         skb::Skb,
@@ -83,7 +84,7 @@ impl Attachment {
     #[inline]
     pub(crate) fn may_send(&self) -> bool {
         matches!(
-            self.state.load(Relaxed),
+            self.state.read_once(),
             OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
         )
     }
@@ -107,7 +108,7 @@ impl Attachment {
             &source.used
         };
         let now = Moment::now();
-        if now.is_a_second_after(used.load(Relaxed)) {
+        if now.is_a_second_after(used.read_once()) {
             used.store(now.word(), Relaxed);
         }
         Some(address)

@@ -50,6 +50,7 @@ impl Receiver for Host {
     }
 
     /// What the device chained together (`rx-gro-list`) is received one by one.
+    #[inline]
     fn receive(&self, packet: Skb, rcu: Rcu<'_>) {
         let apart = packet.apart(|packet| receive(self, packet, Turn::New, rcu));
         if let Err((packet, reason)) = apart {
@@ -273,6 +274,7 @@ fn forward<'a>(
 }
 
 /// Restores the IPv4 header from the fast form; says how long the packet is.
+#[inline(always)]
 fn translate(
     host: &Host,
     vni: Vni,

@@ -337,7 +337,9 @@ fn ipv4<'a>(
     if !frame.trim(ip.total_len.into()) {
         return Err(DropReason::NoMemory);
     }
-    frame.is_ipv4(ip.header_len);
+    if !matches!(way, Way::Host(_)) {
+        frame.is_ipv4(ip.header_len);
+    }
     policy::admits(host, &passage_out(own, &mapping.place, rcu), frame, rcu)?;
     match way {
         Way::Port(to) => {
@@ -365,16 +367,22 @@ fn ipv4<'a>(
 }
 
 /// Parses the IPv4 header, options included.
+#[inline(always)]
 fn parse(packet: &mut Skb) -> Result<Ipv4, DropReason> {
     let available = packet.len();
     Ipv4::parse(ipv4_head(packet)?, available)
 }
 
 /// The IPv4 header that the packet starts with, options included.
+#[inline]
 pub(crate) fn ipv4_head(packet: &mut Skb) -> Result<&[u8], DropReason> {
     let head = packet.head(IPV4_LEN).ok_or(DropReason::Malformed)?;
-    let len = usize::from(head.first().map_or(0, |first| first & 0xf)).wrapping_mul(4);
-    packet.head(len.max(IPV4_LEN)).ok_or(DropReason::Malformed)
+    let words = head.first().map_or(0, |first| first & 0xf);
+    match usize::from(words).wrapping_mul(4) {
+        len if len > IPV4_LEN => packet.head(len),
+        _ => packet.head(IPV4_LEN),
+    }
+    .ok_or(DropReason::Malformed)
 }
 
 /// What is asked of a policy about a packet that a node sends to that place.
@@ -405,6 +413,7 @@ pub(crate) struct Sender {
 
 /// Puts the Ethernet header on a packet for a port of this host, if the node's network admits it: to the
 /// node's own MAC, from the sender's virtual one (RX3, RX4). Also the last step of what the substrate brings.
+#[inline]
 pub(crate) fn frame_for(
     host: &Host,
     from: &Sender,
@@ -442,6 +451,7 @@ pub(crate) fn frame_for(
 }
 
 /// Finds the packet's route and brings it into its form on the substrate (TX6, TX10, TX11).
+#[inline(always)]
 fn to_substrate<'a>(
     ip: &Ipv4,
     form: Form,
@@ -464,9 +474,14 @@ fn to_substrate<'a>(
         Form::Fast => fast::GROWTH,
         Form::Escape => escape::GROWTH,
     };
+    // Most packets become IPv6 before anybody asks where their headers are.
+    if packet.is_segmented() || form == Form::Escape {
+        packet.is_ipv4(ip.header_len);
+    }
     let path_mtu = remote.mtu(&route);
     let mtu = path_mtu.saturating_sub(growth as u32);
     if !packet.fits(mtu) {
+        packet.is_ipv4(ip.header_len);
         if ip.df || packet.is_segmented() {
             packet.answer_too_big(mtu);
             return Err(DropReason::TooBig);
@@ -496,19 +511,19 @@ fn to_substrate<'a>(
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.
+#[inline(always)]
 fn translate(
     ip: &Ipv4,
     path: &fast::Path,
     headroom: u32,
     packet: &mut Skb,
 ) -> Result<(), DropReason> {
-    let checksum = packet.l4_checksum(IPV4_LEN as i32);
-    let entropy = packet.flow_hash() as u16;
+    let (checksum, hash) = packet.l4(IPV4_LEN as i32);
     let old = fast::head_len(ip.protocol, ip.payload_len()).saturating_sub(fast::GROWTH);
     let head = packet
         .open(fast::GROWTH as u32, headroom, old)
         .ok_or(DropReason::NoMemory)?;
-    fast::to_ipv6(head, ip, path, entropy, checksum)?;
+    fast::to_ipv6(head, ip, path, hash as u16, checksum)?;
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)
 }
 

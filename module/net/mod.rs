@@ -16,6 +16,7 @@ pub(crate) mod hook;
 pub(crate) mod lock;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod once;
 pub(crate) mod queue;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;

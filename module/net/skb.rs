@@ -181,12 +181,47 @@ impl Skb {
     #[inline]
     pub(crate) fn head_mut(&mut self, len: usize) -> Option<&mut [u8]> {
         let wanted = u32::try_from(len).ok()?;
-        // SAFETY: By the invariant.
-        if unsafe { bindings::skb_ensure_writable(self.as_ptr(), wanted) } != 0 {
+        if !self.own(0, wanted) {
             return None;
         }
         // SAFETY: `len` bytes from `data` are linear and private now; `self` is borrowed mutably.
         Some(unsafe { slice::from_raw_parts_mut(self.data(), len) })
+    }
+
+    /// Makes sure that there is `room` before the packet and that its first `len` bytes are linear, and that
+    /// no clone shares either. False: no memory.
+    #[inline]
+    fn own(&mut self, room: u32, len: u32) -> bool {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        unsafe {
+            let headroom = (*skb).data.offset_from((*skb).head) as usize;
+            let linear = (*skb).len.wrapping_sub((*skb).data_len);
+            // As is most often.
+            ((*skb).cloned() == 0 && headroom >= room as usize && linear >= len)
+                || bindings::ovnet_skb_open(skb, room, len)
+        }
+    }
+
+    /// Makes sure that `len` bytes can be pushed and the header be changed. False: no memory.
+    #[inline]
+    pub(crate) fn reserve(&mut self, len: u32) -> bool {
+        self.own(len, 0)
+    }
+
+    /// Moves the packet's start `len` bytes back. False, and nothing done, if the room is not there.
+    #[inline]
+    pub(crate) fn push(&mut self, len: u32) -> bool {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        unsafe {
+            if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
+                return false;
+            }
+            (*skb).data = (*skb).data.sub(len as usize);
+            (*skb).len = (*skb).len.wrapping_add(len);
+        }
+        true
     }
 
     /// Moves the packet's start `growth` bytes back, with `headroom` bytes before that, and gives the first
@@ -196,11 +231,11 @@ impl Skb {
         let old = u32::try_from(len).ok()?;
         let skb = self.as_ptr();
         let room = headroom.checked_add(growth)?;
-        // SAFETY: By the invariant; the room is there once it is made.
+        if !self.own(room, old) {
+            return None;
+        }
+        // SAFETY: By the invariant; the room is there now.
         unsafe {
-            if !bindings::ovnet_skb_open(skb, room, old) {
-                return None;
-            }
             (*skb).data = (*skb).data.sub(growth as usize);
             (*skb).len = (*skb).len.wrapping_add(growth);
         }
@@ -240,6 +275,19 @@ impl Skb {
         } else {
             L4Checksum::Complete
         }
+    }
+
+    /// [`Skb::l4_checksum`] and [`Skb::flow_hash`] at once.
+    #[inline]
+    pub(crate) fn l4(&self, offset: i32) -> (L4Checksum, u32) {
+        // SAFETY: By the invariant.
+        let both = unsafe { bindings::ovnet_skb_l4(self.as_ptr(), offset) };
+        let checksum = if both >> 32 != 0 {
+            L4Checksum::Partial
+        } else {
+            L4Checksum::Complete
+        };
+        (checksum, both as u32)
     }
 
     /// Whether the packet, or each segment it stands for, is at most `mtu` bytes long.
@@ -553,17 +601,24 @@ impl Skb {
 
     /// Sends the IPv6 packet onto the substrate of `net`.
     pub(crate) fn send(self, net: Net, route: Route<'_>, from: &Device) {
-        let crossing = !from.is_in(net);
-        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
+        // SAFETY: The packet is given away; the device is valid, and the route is as long as this RCU reader
+        // reads.
         unsafe {
-            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), crossing)
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), from.as_ptr())
         };
     }
 
     /// Sends on an IPv6 packet that the substrate of `net` brought.
     pub(crate) fn forward(self, net: Net, route: Route<'_>) {
         // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
-        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), false) };
+        unsafe {
+            bindings::ovnet_ip6_send(
+                net.as_ptr(),
+                self.into_raw(),
+                route.as_ptr(),
+                core::ptr::null(),
+            )
+        };
     }
 
     /// Hands the Ethernet frame to `device` as received.
