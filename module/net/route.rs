@@ -92,17 +92,6 @@ impl RouteCache {
         // INVARIANT: As above.
         found.then_some(Route(way, PhantomData))
     }
-
-    /// The route to `dst`, cached or looked up. None: there is none that leaves the host.
-    pub(crate) fn route<'a>(
-        &self,
-        net: Net,
-        src: &[u8; 16],
-        dst: &[u8; 16],
-        rcu: Rcu<'a>,
-    ) -> Option<Route<'a>> {
-        self.cached(rcu).or_else(|| self.find(net, src, dst, rcu))
-    }
 }
 
 impl Drop for RouteCache {

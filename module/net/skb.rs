@@ -203,27 +203,6 @@ impl Skb {
         }
     }
 
-    /// Makes sure that `len` bytes can be pushed and the header be changed. False: no memory.
-    #[inline]
-    pub(crate) fn reserve(&mut self, len: u32) -> bool {
-        self.own(len, 0)
-    }
-
-    /// Moves the packet's start `len` bytes back. False, and nothing done, if the room is not there.
-    #[inline]
-    pub(crate) fn push(&mut self, len: u32) -> bool {
-        let skb = self.as_ptr();
-        // SAFETY: By the invariant; `head` and `data` are of one allocation.
-        unsafe {
-            if ((*skb).data.offset_from((*skb).head) as usize) < len as usize {
-                return false;
-            }
-            (*skb).data = (*skb).data.sub(len as usize);
-            (*skb).len = (*skb).len.wrapping_add(len);
-        }
-        true
-    }
-
     /// Moves the packet's start `growth` bytes back, with `headroom` bytes before that, and gives the first
     /// bytes to write to: those that are new and `len` more, linear and shared with no clone. None: no memory.
     #[inline]
