@@ -69,6 +69,7 @@ fn object(mapping: &Mapping) -> Option<Object> {
     put(&mut object, "gen", mapping.gen);
     put_text(&mut object, "state", mapping.state.name());
     put_text(&mut object, "external", mapping.external);
+    put(&mut object, "slot", mapping.slot);
     put(&mut object, "peer-vni", mapping.peer_vni.map(Vni::get));
     put_ms(&mut object, "soft-ttl", mapping.soft_ttl);
     put_ms(&mut object, "hard-ttl", mapping.hard_ttl);
@@ -237,7 +238,7 @@ fn parse(line: &[u8]) -> Result<MappingSet, String> {
     };
     let (mut vni, mut address, mut locator, mut external) = (None, None, None, None);
     let (mut mac, mut gen, mut peer_vni) = (None, None, None);
-    let (mut soft_ttl, mut hard_ttl) = (None, None);
+    let (mut soft_ttl, mut hard_ttl, mut slot) = (None, None, None);
     let mut state = None;
     for (key, value) in &object {
         let wrong = |what: String| format!("{key}: {what}");
@@ -255,6 +256,10 @@ fn parse(line: &[u8]) -> Result<MappingSet, String> {
                 external = Some(plain(value).parse().map_err(no_address)?);
             }
             "gen" => gen = Some(number(value, 1, GEN_MAX).map_err(wrong)?),
+            "slot" => {
+                let number = number(value, 1, 63).map_err(wrong)?;
+                slot = u8::try_from(number).ok();
+            }
             "soft-ttl" => soft_ttl = Some(ttl(value).map_err(wrong)?),
             "hard-ttl" => hard_ttl = Some(ttl(value).map_err(wrong)?),
             "state" => {
@@ -289,6 +294,7 @@ fn parse(line: &[u8]) -> Result<MappingSet, String> {
         state,
         locator,
         external,
+        slot,
         mac,
         gen,
         peer_vni,
@@ -386,6 +392,7 @@ mod tests {
             gen: set.gen,
             state: set.state,
             external: None,
+            slot: None,
             ifindex: None,
             netns_id: None,
             peer_vni: set.peer_vni,
