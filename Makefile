@@ -14,8 +14,8 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel fuzz demo bench vm generate \
-	man completions install clean distclean-cache help
+.PHONY: all env module user check check-user check-kernel check-debug check-planted fuzz \
+	demo bench bench-scale vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -38,6 +38,12 @@ check-user: ## the checks and tests of the userspace crates
 check-kernel: ## the checks of the module and its tests in guests; FILTER=X picks cases
 	@scripts/check module kernel
 
+check-debug: ## the same on a kernel that checks itself, built once (half an hour)
+	@scripts/check debug
+
+check-planted: ## bugs put in on purpose, each of which that kernel must report
+	@scripts/check planted
+
 # RUNS alone means that many inputs, however long they take.
 fuzz: ## fuzz the engine for SECONDS (60), or RUNS inputs, per entry point; finds are saved to its corpus
 	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --save \
@@ -48,6 +54,9 @@ demo: module user ## the demonstration, in a guest
 
 bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
 	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
+
+bench-scale: module user ## what mappings cost, and what must not grow with them; MAPPINGS=N (1000000)
+	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
 
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
@@ -83,4 +92,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"

@@ -17,6 +17,7 @@
 #include <linux/netlink.h>
 #include <linux/notifier.h>
 #include <linux/percpu.h>
+#include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
@@ -72,10 +73,12 @@ bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len);
 bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset);
 bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu);
+u64 ovnet_skb_l4(const struct sk_buff *skb, int offset);
 u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
+void ovnet_skb_prohibited(struct sk_buff *skb);
 int ovnet_skb_encapsulate(struct sk_buff *skb);
 int ovnet_skb_decapsulate(struct sk_buff *skb);
 int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
@@ -83,6 +86,7 @@ int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
 			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
 			void *context);
+u64 ovnet_random(void);
 unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb);
 bool ovnet_skb_is_partial(const struct sk_buff *skb);
 int ovnet_skb_checksum_help(struct sk_buff *skb);
@@ -116,10 +120,9 @@ bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 		      const struct in6_addr *src, const struct in6_addr *dst,
 		      struct ovnet_way *way);
 void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet);
+		    const struct net_device *from);
 
 /* Devices and namespaces. */
-void *ovnet_netdev_priv(struct net_device *dev);
 struct net *ovnet_dev_net(const struct net_device *dev);
 const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
@@ -194,8 +197,13 @@ void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
 bool ovnet_ratelimit(struct ratelimit_state *rs);
 u32 ovnet_ratelimit_take_missed(struct ratelimit_state *rs);
 
+#if IS_BUILTIN(CONFIG_KUNIT)
+#include "net/tests/helpers.h"
+#endif
+
 /* Errors that the kernel crate of older kernels does not name. */
 static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
+static const int RUST_CONST_HELPER_OVNET_EOPNOTSUPP = EOPNOTSUPP;
 static const int RUST_CONST_HELPER_OVNET_ESTALE = ESTALE;
 
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;

@@ -8,7 +8,9 @@
 pub(crate) mod host;
 pub(crate) mod mapping;
 pub(crate) mod network;
+pub(crate) mod peering;
 pub(crate) mod port;
+pub(crate) mod rule;
 pub(crate) mod stats;
 
 use crate::{

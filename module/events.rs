@@ -6,10 +6,11 @@
 use crate::{
     host::{Host, Mapping},
     net::{bindings::*, device::Device, netlink, ratelimit::RateLimit},
+    policy::{Direction, Passage},
 };
 use core::net::Ipv4Addr;
 use kernel::prelude::*;
-use ovnet_engine::{Locator, Mac, Vni};
+use ovnet_engine::{DropReason, Locator, Mac, Vni};
 
 /// Events of one kind per second.
 const BURST: i32 = 100;
@@ -40,6 +41,8 @@ pub(crate) struct Limits {
     spoof: RateLimit,
     #[pin]
     forged: RateLimit,
+    #[pin]
+    refused: RateLimit,
     /// Errors of the substrate that are told to nodes.
     #[pin]
     pub(crate) icmp: RateLimit,
@@ -57,6 +60,7 @@ impl Limits {
             expiry <- RateLimit::new(QUESTIONS),
             spoof <- RateLimit::new(BURST),
             forged <- RateLimit::new(BURST),
+            refused <- RateLimit::new(BURST),
             icmp <- RateLimit::new(ICMP_BURST),
         })
     }
@@ -130,34 +134,26 @@ impl Host {
 
     /// A host sends here what is forwarded: its mapping is out of date (MV4).
     pub(crate) fn report_stale(&self, vni: Vni, address: Ipv4Addr, host: Locator) {
-        self.report(
-            &self.limits().stale,
-            OVNET_EVENT_KIND_STALE,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                message.put_locator(OVNET_A_EVENT_LOCATOR, host)
-            },
-        );
+        self.report(&self.limits().stale, OVNET_EVENT_KIND_STALE, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_locator(OVNET_A_EVENT_LOCATOR, host)
+        });
     }
 
     /// A mapping in use wants a refresh, or is gone.
     pub(crate) fn report_end(&self, vni: Vni, address: Ipv4Addr, mapping: &Mapping, gone: bool) {
-        self.report(
-            &self.limits().expiry,
-            OVNET_EVENT_KIND_EXPIRY,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                message.put_u64(OVNET_A_EVENT_GEN, mapping.gen)?;
-                let state = if gone {
-                    OVNET_MAPPING_STATE_DELETED
-                } else {
-                    mapping.state()
-                };
-                message.put_u32(OVNET_A_EVENT_STATE, state)
-            },
-        );
+        self.report(&self.limits().expiry, OVNET_EVENT_KIND_EXPIRY, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_u64(OVNET_A_EVENT_GEN, mapping.gen)?;
+            let state = if gone {
+                OVNET_MAPPING_STATE_DELETED
+            } else {
+                mapping.state()
+            };
+            message.put_u32(OVNET_A_EVENT_STATE, state)
+        });
     }
 
     /// A node sent from a MAC or an address that is not its own.
@@ -168,29 +164,50 @@ impl Host {
         mac: Mac,
         device: &Device,
     ) {
-        self.report(
-            &self.limits().spoof,
-            OVNET_EVENT_KIND_SPOOF,
-            |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                if let Some(address) = address {
-                    message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                }
-                message.put_mac(OVNET_A_EVENT_MAC, mac)?;
-                put_device(message, device)
-            },
-        );
+        self.report(&self.limits().spoof, OVNET_EVENT_KIND_SPOOF, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            if let Some(address) = address {
+                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            }
+            message.put_mac(OVNET_A_EVENT_MAC, mac)?;
+            put_device(message, device)
+        });
     }
 
     /// A packet came from a locator where its source is not.
     pub(crate) fn report_forged(&self, vni: Vni, address: Ipv4Addr, claimed: Locator) {
+        self.report(&self.limits().forged, OVNET_EVENT_KIND_FORGED, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+            message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+            message.put_locator(OVNET_A_EVENT_LOCATOR, claimed)
+        });
+    }
+
+    /// A packet, or an ARP request, was refused by a peering that is not there, by a rule, or for want of
+    /// one.
+    pub(crate) fn report_refused(
+        &self,
+        passage: &Passage<'_>,
+        src: Ipv4Addr,
+        dst: Ipv4Addr,
+        reason: DropReason,
+        rule: Option<u32>,
+    ) {
+        let (own, peer) = match passage.direction {
+            Direction::In => (dst, src),
+            Direction::Out => (src, dst),
+        };
         self.report(
-            &self.limits().forged,
-            OVNET_EVENT_KIND_FORGED,
+            &self.limits().refused,
+            OVNET_EVENT_KIND_REFUSED,
             |message| {
-                message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
-                message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
-                message.put_locator(OVNET_A_EVENT_LOCATOR, claimed)
+                message.put_u32(OVNET_A_EVENT_VNI, passage.network.vni.get())?;
+                message.put_ipv4(OVNET_A_EVENT_ADDRESS, own)?;
+                message.put_u32(OVNET_A_EVENT_PEER_VNI, passage.peer.get())?;
+                message.put_ipv4(OVNET_A_EVENT_PEER_ADDRESS, peer)?;
+                message.put_u32(OVNET_A_EVENT_DIRECTION, passage.direction.number())?;
+                message.put_u32(OVNET_A_EVENT_REASON, reason as u32)?;
+                rule.map_or(Ok(()), |id| message.put_u32(OVNET_A_EVENT_RULE, id))
             },
         );
     }

@@ -6,11 +6,7 @@
 use crate::{
     control::mapping::remove_mapping,
     host::{unkey, Host, Mapping},
-    net::{
-        bindings::*,
-        namespace::Registry,
-        time::Moment,
-    },
+    net::{bindings::*, namespace::Registry, once::ReadOnce, time::Moment},
 };
 use kernel::sync::{
     atomic::{Atomic, Relaxed},
@@ -77,7 +73,7 @@ impl Expiry {
     #[inline]
     pub(crate) fn touch(&self) {
         let now = Moment::now();
-        if now.is_a_second_after(self.used.load(Relaxed)) {
+        if now.is_a_second_after(self.used.read_once()) {
             self.used.store(now.word(), Relaxed);
         }
     }
@@ -175,8 +171,7 @@ impl Host {
         // Without somebody to ask, old news are better than none.
         let mortal = matches!(
             self.resolver(),
-            OVNET_RESOLVER_STATE_NONE
-                | OVNET_RESOLVER_STATE_READY
+            OVNET_RESOLVER_STATE_NONE | OVNET_RESOLVER_STATE_READY
         );
         let mut over = [0; BATCH];
         let mut found = 0;

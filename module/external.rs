@@ -14,7 +14,7 @@ use crate::{
     },
     port::Port,
     stats::Count,
-    tx,
+    tx::{self, Sender},
 };
 use core::net::Ipv4Addr;
 use kernel::{prelude::*, sync::Arc};
@@ -60,6 +60,15 @@ impl External {
             mac,
             routes: RouteCache::new()?,
         })
+    }
+
+    /// As who it sends to nodes.
+    fn sender(&self) -> Sender {
+        Sender {
+            mac: self.mac,
+            vni: self.vni,
+            here: false,
+        }
     }
 }
 
@@ -177,7 +186,12 @@ fn outward<'a>(
     let len = u64::from(ip.total_len);
     let route = external
         .routes
-        .route(host.net(), &maps.prefix.address(ip.src), &external.there, rcu)
+        .route(
+            host.net(),
+            &maps.prefix.address(ip.src),
+            &external.there,
+            rcu,
+        )
         .ok_or(DropReason::NoRoute)?;
     let siit = Siit {
         mtu6: route.mtu(),
@@ -190,7 +204,9 @@ fn outward<'a>(
     let headroom = route.headroom();
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)?;
     let verdict = packet
-        .viewed(siit::HEADROOM, headroom, 0, |view| siit::to6(view, &siit, &maps))
+        .viewed(siit::HEADROOM, headroom, 0, |view| {
+            siit::to6(view, &siit, &maps)
+        })
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -329,7 +345,10 @@ fn inward(
     let locator = host.locator().ok_or(DropReason::NotHere)?;
     let maps = Table::new(host, locator, vni, rcu);
     let available = packet.len();
-    let ip = Ipv6::parse(packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?, available)?;
+    let ip = Ipv6::parse(
+        packet.head(IPV6_LEN).ok_or(DropReason::Malformed)?,
+        available,
+    )?;
     let siit = Siit {
         mtu4: port.mtu(),
         // What this host says about a packet to a node comes from the node's own address.
@@ -344,9 +363,17 @@ fn inward(
     }
     let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
     packet.flow = Flow::new(vni, external.address, node);
-    let id = fresh_id(host.net(), external.address, node, ip.next_header, packet.segments());
+    let id = fresh_id(
+        host.net(),
+        external.address,
+        node,
+        ip.next_header,
+        packet.segments(),
+    );
     let verdict = packet
-        .viewed(0, Ethernet::LEN as u32, id, |view| siit::to4(view, &siit, &maps))
+        .viewed(0, Ethernet::LEN as u32, id, |view| {
+            siit::to4(view, &siit, &maps)
+        })
         .ok_or(DropReason::NoMemory)?;
     match verdict {
         Verdict::Packet(out) => {
@@ -355,7 +382,7 @@ fn inward(
                 return Err(DropReason::NoMemory);
             }
             packet.is_ipv4(out.transport.wrapping_sub(out.start) as u8);
-            tx::frame_for(external.mac, port, packet, rcu)?;
+            tx::frame_for(host, &external.sender(), port, packet, rcu)?;
             Ok(Outcome::Same((), out.len.into()))
         }
         Verdict::Fragments(pieces) => {
@@ -409,7 +436,7 @@ fn bring(
 ) -> Result<(), DropReason> {
     let len = packet.len();
     packet.is_ipv4(header_len as u8);
-    tx::frame_for(external.mac, port, &mut packet, rcu)?;
+    tx::frame_for(host, &external.sender(), port, &mut packet, rcu)?;
     packet.flow.form = OVNET_FORM_STANDARD;
     host.count_rx(&packet, port, port.driver(), None, len.into(), rcu);
     packet.receive(port);

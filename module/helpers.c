@@ -28,11 +28,7 @@ bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len)
 /* Room before the packet, and its first bytes linear; both private. */
 bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len)
 {
-	if (!pskb_may_pull(skb, len))
-		return false;
-	if (likely(!skb->cloned && skb_headroom(skb) >= headroom))
-		return true;
-	if (skb_cow_head(skb, headroom))
+	if (!pskb_may_pull(skb, len) || skb_cow_head(skb, headroom))
 		return false;
 	return !skb_cloned(skb) || skb_clone_writable(skb, len) ||
 	       !pskb_expand_head(skb, 0, 0, GFP_ATOMIC);
@@ -59,6 +55,12 @@ u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
 	return skb->l4_hash ? skb->hash : 0;
 }
 
+/* Both of the above: the hash, and above it whether the checksum is partial. */
+u64 ovnet_skb_l4(const struct sk_buff *skb, int offset)
+{
+	return (u64)ovnet_skb_partial_at(skb, offset) << 32 | ovnet_skb_flow_hash(skb);
+}
+
 /* What the device summed covers headers that are no more. */
 void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 {
@@ -83,6 +85,11 @@ struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu)
 {
 	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
+}
+
+void ovnet_skb_prohibited(struct sk_buff *skb)
+{
+	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
 }
 
 int ovnet_skb_encapsulate(struct sk_buff *skb)
@@ -199,6 +206,11 @@ struct sk_buff *ovnet_skb_piece(const struct sk_buff *skb, unsigned int headroom
 	return piece;
 }
 
+u64 ovnet_random(void)
+{
+	return get_random_u64();
+}
+
 u16 ovnet_ip_ident(struct net *net, __be32 src, __be32 dst, u8 protocol, int segs)
 {
 	struct iphdr ip = { .saddr = src, .daddr = dst, .protocol = protocol };
@@ -288,11 +300,6 @@ void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
 
 /* ---- devices and namespaces ---------------------------------------------- */
 
-void *ovnet_netdev_priv(struct net_device *dev)
-{
-	return netdev_priv(dev);
-}
-
 struct net *ovnet_dev_net(const struct net_device *dev)
 {
 	return dev_net(dev);
@@ -362,7 +369,8 @@ void ovnet_dev_count_rx(struct net_device *dev, unsigned int len)
 static DEFINE_PER_CPU(bool, ovnet_receiving);
 
 /*
- * As dev_forward_skb(), for a frame whose device is up and whose size fits.
+ * As dev_forward_skb(), for a frame with an IPv4 packet to one MAC, whose
+ * device is up and whose size fits.
  * What a softirq brings off the substrate goes straight on to the node's stack,
  * as a bridge passes a frame up; what a process brings, or an overlay inside
  * an overlay, comes by the backlog, which keeps the stack flat.
@@ -372,7 +380,11 @@ void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb)
 	dev_sw_netstats_rx_add(dev, skb->len);
 	skb_scrub_packet(skb, !net_eq(dev_net(dev), dev_net(skb->dev)));
 	skb->priority = 0;
-	skb->protocol = eth_type_trans(skb, dev);
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	__skb_pull(skb, ETH_HLEN);
+	if (!ether_addr_equal_64bits(eth_hdr(skb)->h_dest, dev->dev_addr))
+		skb->pkt_type = PACKET_OTHERHOST;
 	if (unlikely(!in_serving_softirq() || this_cpu_read(ovnet_receiving))) {
 		netif_rx(skb);
 		return;
@@ -659,7 +671,7 @@ unsigned int ovnet_table_len(const struct rhashtable *table)
 
 void __percpu *ovnet_percpu_alloc(size_t size)
 {
-	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL);
+	return __alloc_percpu_gfp(size, __alignof__(u64), GFP_KERNEL_ACCOUNT);
 }
 
 void ovnet_percpu_free(void __percpu *counters)

@@ -41,9 +41,14 @@ pub(crate) struct Away {
 }
 
 impl Away {
-    /// Whether it is this host, and the node in that network.
-    pub(crate) fn leads_to(&self, locator: Locator, vni: Vni) -> bool {
-        self.path.to() == SubstratePrefix::new(locator, vni)
+    /// Whether it is this host, and the node in that network, behind that slot if it is not 0.
+    pub(crate) fn leads_to(&self, locator: Locator, vni: Vni, slot: u8) -> bool {
+        self.path.to() == SubstratePrefix::in_slot(locator, vni, slot)
+    }
+
+    /// The slot that the node is behind; 0: it has a port of its own.
+    pub(crate) fn slot(&self) -> u8 {
+        SubstrateAddress::decode(&self.path.to().address(Ipv4Addr::UNSPECIFIED)).slot
     }
 
     /// Which host that is.

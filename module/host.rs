@@ -9,17 +9,21 @@ use crate::{
     events::Limits,
     expiry::{self, Expiry},
     external::External,
-    hold::{Hold, Place, Stage},
+    hold::{Away, Hold, Place, Stage},
     misses::{self, Misses},
     net::{
         bindings::*,
+        device::DeviceRef,
         namespace::{Namespaced, Net, Registry},
-        rcu::Rcu,
+        once::ReadOnce,
+        rcu::{Rcu, RcuCell},
         route::{Route, RouteCache},
         table::Table,
         time::Moment,
         work::Worker,
     },
+    policy::{Peering, Policy},
+    port::Port,
     stats::{HostStats, NetworkStats, RemoteStats},
 };
 use core::net::Ipv4Addr;
@@ -83,7 +87,7 @@ impl Remote {
     /// What is known of the path and believed still.
     #[inline]
     fn path_mtu(&self) -> Option<u32> {
-        let known = self.path_mtu.load(Relaxed);
+        let known = self.path_mtu.read_once();
         if known == 0 {
             return None;
         }
@@ -115,6 +119,8 @@ pub(crate) struct Network {
     pub(crate) fidelity: Atomic<u32>,
     /// The TTL of packets whose flow label the substrate cleared.
     pub(crate) ttl: Atomic<u32>,
+    /// What its packets are held against; empty: nothing. Written under the control lock.
+    pub(crate) policy: RcuCell<Policy>,
     /// Ports in the network. Written under the control lock.
     pub(crate) ports: Atomic<u32>,
     /// Mappings in the network, tombstones included. Written under the control lock.
@@ -127,7 +133,7 @@ impl Network {
     /// What the network promises of the packets it carries.
     #[inline]
     pub(crate) fn fidelity(&self) -> Fidelity {
-        match self.fidelity.load(Relaxed) {
+        match self.fidelity.read_once() {
             OVNET_FIDELITY_EXACT => Fidelity::Exact,
             _ => Fidelity::Semantic,
         }
@@ -181,9 +187,16 @@ pub(crate) struct Host {
     networks: Table<Arc<Network>>,
     #[pin]
     remotes: Table<Arc<Remote>>,
+    #[pin]
+    peerings: Table<Peering>,
+    /// How often a policy was changed, for dumps.
+    policy_changes: Atomic<u32>,
     /// Places on their way to be others, by [`key`].
     #[pin]
     holds: Table<Arc<Hold>>,
+    /// Ports by their slots; see [`slot_key`].
+    #[pin]
+    slots: Table<DeviceRef<Port>>,
     /// Machines that know nothing of the overlay, by [`crate::external::key`].
     #[pin]
     externals: Table<Arc<External>>,
@@ -218,7 +231,10 @@ impl Namespaced for Host {
             mappings <- Table::new(),
             networks <- Table::new(),
             remotes <- Table::new(),
+            peerings <- Table::new(),
+            policy_changes: Atomic::new(0),
             holds <- Table::new(),
+            slots <- Table::new(),
             externals <- Table::new(),
             misses <- Misses::new(),
             sweep: expiry::Sweep::new(),
@@ -253,6 +269,11 @@ pub(crate) const fn key(vni: Vni, address: Ipv4Addr) -> u64 {
     (vni.get() as u64) << 32 | address.to_bits() as u64
 }
 
+/// The key of a slot.
+pub(crate) const fn slot_key(vni: Vni, slot: u8) -> u64 {
+    (vni.get() as u64) << 8 | slot as u64
+}
+
 /// The network and the address of a mapping's key.
 pub(crate) const fn unkey(key: u64) -> (u32, Ipv4Addr) {
     ((key >> 32) as u32, Ipv4Addr::from_bits(key as u32))
@@ -268,7 +289,7 @@ impl Host {
     /// The upper 64 bits of the addresses of the host's nodes; 0: it is no host yet.
     #[inline]
     pub(crate) fn locator_bits(&self) -> u64 {
-        self.locator.load(Relaxed)
+        self.locator.read_once()
     }
 
     /// The host's locator.
@@ -302,9 +323,30 @@ impl Host {
         &self.remotes
     }
 
+    /// All peerings, by [`crate::policy::peering_key`].
+    #[inline]
+    pub(crate) fn peerings(&self) -> &Table<Peering> {
+        &self.peerings
+    }
+
+    /// How often a policy was changed.
+    pub(crate) fn policy_changes(&self) -> u32 {
+        self.policy_changes.load(Relaxed)
+    }
+
+    /// A policy was changed. Under the control lock.
+    pub(crate) fn policy_changed(&self) {
+        self.policy_changes.add(1, Relaxed);
+    }
+
     /// Places on their way to be others, by [`key`].
     pub(crate) fn holds(&self) -> &Table<Arc<Hold>> {
         &self.holds
+    }
+
+    /// Ports by their slots; see [`slot_key`].
+    pub(crate) fn slots(&self) -> &Table<DeviceRef<Port>> {
+        &self.slots
     }
 
     /// Machines that know nothing of the overlay, by [`crate::external::key`].
@@ -405,8 +447,17 @@ impl Mapping {
         if away.path.to() == from {
             return Some(away.path);
         }
+        self.unusual_path_from(away, from)
+    }
+
+    /// As [`Mapping::path_from`]: packets to a slot come back without one, and a node may just have left.
+    fn unusual_path_from(&self, away: &Away, from: SubstratePrefix) -> Option<Path> {
+        let here = away.path.to().plain();
+        if here == from {
+            return Some(Path::new(away.path.from(), from));
+        }
         let former = self.former.as_ref()?;
-        let there = away.path.to().behind(former.remote.locator);
+        let there = here.behind(former.remote.locator);
         (there == from && !former.until.is_past(Moment::now()))
             .then(|| Path::new(away.path.from(), there))
     }

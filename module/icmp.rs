@@ -57,7 +57,7 @@ fn report<'a>(
     let report = substrate::report(message, None, id, error)?;
 
     // Anybody can write an error: it must be about what a node of this host may have sent.
-    fast::check_form(&report.src, &report.dst)?;
+    fast::check_form(&report.src, &report.src)?;
     let vni = report.src.network().ok_or(DropReason::SubstrateIcmp)?;
     packet.flow = Flow::new(vni, report.dst.node, report.src.node);
     let node = host.mapping(vni, report.src.node, rcu);

@@ -28,6 +28,8 @@ mod icmp;
 mod misses;
 mod net;
 #[deny(unsafe_code)]
+mod policy;
+#[deny(unsafe_code)]
 mod port;
 #[deny(unsafe_code)]
 mod rx;

@@ -9,6 +9,7 @@ use crate::{
     net::{
         bindings::{OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN},
         device::{Device, Driver, Rtnl},
+        once::ReadOnce,
         queue::Turn,
         rcu::{Rcu, RcuCell},
         skb::Skb,
@@ -39,6 +40,8 @@ pub(crate) struct Attachment {
     pub(crate) learns: bool,
     /// What it may send from beside its own address.
     pub(crate) sources: KVec<Source>,
+    /// Its slot in the network; 0: none (AD3).
+    pub(crate) slot: u8,
     /// Whether the node is here, as netlink numbers the states.
     pub(crate) state: Atomic<u32>,
     /// When the node last sent from its own address; a word of a moment.
@@ -81,7 +84,7 @@ impl Attachment {
     #[inline]
     pub(crate) fn may_send(&self) -> bool {
         matches!(
-            self.state.load(Relaxed),
+            self.state.read_once(),
             OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
         )
     }
@@ -105,7 +108,7 @@ impl Attachment {
             &source.used
         };
         let now = Moment::now();
-        if now.is_a_second_after(used.load(Relaxed)) {
+        if now.is_a_second_after(used.read_once()) {
             used.store(now.word(), Relaxed);
         }
         Some(address)

@@ -14,7 +14,7 @@
 use crate::{
     external::{self, External},
     hold::{Away, Way},
-    host::{Host, Remote},
+    host::{slot_key, Host, Remote},
     icmp,
     misses::Asker,
     net::{
@@ -27,7 +27,7 @@ use crate::{
     },
     port::Port,
     stats::Count,
-    tx::{self, Wait},
+    tx::{self, Sender, Wait},
 };
 use core::net::Ipv4Addr;
 use kernel::sync::atomic::Relaxed;
@@ -50,6 +50,7 @@ impl Receiver for Host {
     }
 
     /// What the device chained together (`rx-gro-list`) is received one by one.
+    #[inline]
     fn receive(&self, packet: Skb, rcu: Rcu<'_>) {
         let apart = packet.apart(|packet| receive(self, packet, Turn::New, rcu));
         if let Err((packet, reason)) = apart {
@@ -136,14 +137,15 @@ fn accept<'a>(
     let src = SubstrateAddress::decode(&ip.src);
     let dst = SubstrateAddress::decode(&ip.dst);
     // What comes from elsewhere than a host of the overlay has an address of any form.
-    fast::check_form(&dst, &dst)?;
     let vni = dst.network().ok_or(DropReason::AddressForm)?;
     packet.flow = Flow::new(vni, src.node, dst.node);
 
     // RX1
-    let way = match host.mapping(vni, dst.node, rcu) {
-        Some(mapping) => mapping.place.for_arrival(turn),
-        None => Way::Nowhere,
+    let way = if dst.is_plain() {
+        let mapping = host.mapping(vni, dst.node, rcu);
+        mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_arrival(turn))
+    } else {
+        to_slot(host, vni, &dst, rcu)?
     };
     if matches!(way, Way::Nowhere) {
         return Err(match host.networks().get(vni.get().into(), rcu) {
@@ -171,7 +173,7 @@ fn accept<'a>(
                     Way::External(_) | Way::Nowhere => Err(DropReason::NotHere),
                 };
             }
-            fast::check_form(&src, &dst)?;
+            fast::check_form(&src, &src)?;
             let gen = source.map_or(0, |mapping| mapping.gen);
             return match turn {
                 // This host may not have heard yet that the node is somewhere else.
@@ -213,11 +215,30 @@ fn accept<'a>(
             translate(host, vni, ip, &path, packet, rcu)?
         }
     };
-    tx::frame_for(source.mac, to, packet, rcu)?;
+    let sender = Sender {
+        mac: source.mac,
+        vni: src.network().unwrap_or(vni),
+        here: false,
+    };
+    tx::frame_for(host, &sender, to, packet, rcu)?;
     // What a node has sent before it moved comes from a host that may not be known any more.
     let remote = source.place.sends_from().map(|away| &*away.remote);
     let remote = remote.filter(|remote| remote.locator == src.locator);
     Ok(Verdict::Deliver(to, remote, len.into()))
+}
+
+/// The way of a packet for the port in a slot (AD3).
+fn to_slot<'a>(
+    host: &'a Host,
+    vni: Vni,
+    dst: &SubstrateAddress,
+    rcu: Rcu<'a>,
+) -> Result<Way<'a>, DropReason> {
+    if !dst.by_slot || dst.slot == 0 || dst.group {
+        return Err(DropReason::AddressForm);
+    }
+    let port = host.slots().get(slot_key(vni, dst.slot), rcu);
+    Ok(port.map_or(Way::Nowhere, Way::Port))
 }
 
 /// Makes the packet one for the host where its node is by now.
@@ -241,7 +262,11 @@ fn forward<'a>(
     }
     let checksum = packet.l4_checksum(IPV6_LEN as i32);
     let head = packet
-        .open(0, route.headroom(), fast::head_len(ip.next_header, ip.payload_len))
+        .open(
+            0,
+            route.headroom(),
+            fast::head_len(ip.next_header, ip.payload_len),
+        )
         .ok_or(DropReason::NoMemory)?;
     fast::redirect(head, ip, path.to(), checksum)?;
     packet.is_ipv6();
@@ -249,6 +274,7 @@ fn forward<'a>(
 }
 
 /// Restores the IPv4 header from the fast form; says how long the packet is.
+#[inline(always)]
 fn translate(
     host: &Host,
     vni: Vni,

@@ -13,7 +13,7 @@
 
 use crate::{
     external::{self, External},
-    hold::{Away, Way, MOVE_ROOM},
+    hold::{Away, Place, Way, MOVE_ROOM},
     host::{Host, Mapping, Network, Remote},
     misses::Asker,
     net::{
@@ -23,6 +23,7 @@ use crate::{
         route::Route,
         skb::{Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL},
     },
+    policy::{self, Direction, Passage},
     port::{Attachment, Port},
     stats::Count,
 };
@@ -233,6 +234,8 @@ fn arp<'a>(
     }
     match host.mapping(vni, asked, rcu) {
         Some(mapping) if mapping.place.is_known() => {
+            let out = passage_out(own, &mapping.place, rcu);
+            policy::admits_arp(host, &out, sender.address, asked, rcu)?;
             Ok(Verdict::Answer(arp::reply(&request, mapping.mac)))
         }
         unknown => nowhere(vni, asked, unknown, turn),
@@ -334,10 +337,18 @@ fn ipv4<'a>(
     if !frame.trim(ip.total_len.into()) {
         return Err(DropReason::NoMemory);
     }
-    frame.is_ipv4(ip.header_len);
+    if !matches!(way, Way::Host(_)) {
+        frame.is_ipv4(ip.header_len);
+    }
+    policy::admits(host, &passage_out(own, &mapping.place, rcu), frame, rcu)?;
     match way {
         Way::Port(to) => {
-            frame_for(own.mac, to, frame, rcu)?;
+            let sender = Sender {
+                mac: own.mac,
+                vni,
+                here: true,
+            };
+            frame_for(host, &sender, to, frame, rcu)?;
             frame.flow.form = OVNET_FORM_LOCAL;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
@@ -356,22 +367,56 @@ fn ipv4<'a>(
 }
 
 /// Parses the IPv4 header, options included.
+#[inline(always)]
 fn parse(packet: &mut Skb) -> Result<Ipv4, DropReason> {
     let available = packet.len();
     Ipv4::parse(ipv4_head(packet)?, available)
 }
 
 /// The IPv4 header that the packet starts with, options included.
+#[inline]
 pub(crate) fn ipv4_head(packet: &mut Skb) -> Result<&[u8], DropReason> {
     let head = packet.head(IPV4_LEN).ok_or(DropReason::Malformed)?;
-    let len = usize::from(head.first().map_or(0, |first| first & 0xf)).wrapping_mul(4);
-    packet.head(len.max(IPV4_LEN)).ok_or(DropReason::Malformed)
+    let words = head.first().map_or(0, |first| first & 0xf);
+    match usize::from(words).wrapping_mul(4) {
+        len if len > IPV4_LEN => packet.head(len),
+        _ => packet.head(IPV4_LEN),
+    }
+    .ok_or(DropReason::Malformed)
 }
 
-/// Puts the Ethernet header on a packet for a port of this host: to the node's own MAC, from the sender's
-/// virtual one (RX4). Also the last step of what the substrate brings.
+/// What is asked of a policy about a packet that a node sends to that place.
+fn passage_out<'a>(own: &'a Attachment, to: &Place, rcu: Rcu<'_>) -> Passage<'a> {
+    let network = &own.network;
+    let peer = match (to.away(), to.port()) {
+        (Some(away), _) => Vni::new(away.peer()),
+        (None, Some(port)) => port.driver().attachment(rcu).map(|node| node.network.vni),
+        (None, None) => None,
+    };
+    Passage {
+        network,
+        direction: Direction::Out,
+        peer: peer.unwrap_or(network.vni),
+        own: true,
+    }
+}
+
+/// Who a packet for a port of this host is from.
+pub(crate) struct Sender {
+    /// The MAC that the node sees.
+    pub(crate) mac: Mac,
+    /// The network.
+    pub(crate) vni: Vni,
+    /// Whether it is a node of this host.
+    pub(crate) here: bool,
+}
+
+/// Puts the Ethernet header on a packet for a port of this host, if the node's network admits it: to the
+/// node's own MAC, from the sender's virtual one (RX3, RX4). Also the last step of what the substrate brings.
+#[inline]
 pub(crate) fn frame_for(
-    from: Mac,
+    host: &Host,
+    from: &Sender,
     to: &DeviceRef<Port>,
     packet: &mut Skb,
     rcu: Rcu<'_>,
@@ -380,6 +425,13 @@ pub(crate) fn frame_for(
         .driver()
         .attachment(rcu)
         .ok_or(DropReason::PortUnconfigured)?;
+    let into = Passage {
+        network: &node.network,
+        direction: Direction::In,
+        peer: from.vni,
+        own: from.here,
+    };
+    policy::admits(host, &into, packet, rcu)?;
     if !to.is_up() {
         return Err(DropReason::PortDown);
     }
@@ -388,7 +440,7 @@ pub(crate) fn frame_for(
     }
     let ethernet = Ethernet {
         dst: node.identity.mac,
-        src: from,
+        src: from.mac,
         ethertype: ETHERTYPE_IPV4,
     };
     packet
@@ -399,6 +451,7 @@ pub(crate) fn frame_for(
 }
 
 /// Finds the packet's route and brings it into its form on the substrate (TX6, TX10, TX11).
+#[inline(always)]
 fn to_substrate<'a>(
     ip: &Ipv4,
     form: Form,
@@ -421,9 +474,14 @@ fn to_substrate<'a>(
         Form::Fast => fast::GROWTH,
         Form::Escape => escape::GROWTH,
     };
+    // Most packets become IPv6 before anybody asks where their headers are.
+    if packet.is_segmented() || form == Form::Escape {
+        packet.is_ipv4(ip.header_len);
+    }
     let path_mtu = remote.mtu(&route);
     let mtu = path_mtu.saturating_sub(growth as u32);
     if !packet.fits(mtu) {
+        packet.is_ipv4(ip.header_len);
         if ip.df || packet.is_segmented() {
             packet.answer_too_big(mtu);
             return Err(DropReason::TooBig);
@@ -453,19 +511,19 @@ fn to_substrate<'a>(
 }
 
 /// Puts the IPv6 header in the place of the IPv4 header: the fast form.
+#[inline(always)]
 fn translate(
     ip: &Ipv4,
     path: &fast::Path,
     headroom: u32,
     packet: &mut Skb,
 ) -> Result<(), DropReason> {
-    let checksum = packet.l4_checksum(IPV4_LEN as i32);
-    let entropy = packet.flow_hash() as u16;
+    let (checksum, hash) = packet.l4(IPV4_LEN as i32);
     let old = fast::head_len(ip.protocol, ip.payload_len()).saturating_sub(fast::GROWTH);
     let head = packet
         .open(fast::GROWTH as u32, headroom, old)
         .ok_or(DropReason::NoMemory)?;
-    fast::to_ipv6(head, ip, path, entropy, checksum)?;
+    fast::to_ipv6(head, ip, path, hash as u16, checksum)?;
     packet.segment_as_ipv6().map_err(|_| DropReason::Offload)
 }
 

@@ -88,14 +88,10 @@ refused() {
   [[ $got == $pattern ]] || fail "$*: refused with '$got', not '$pattern'"
 }
 
-# How much longer than usual this kernel takes: one that checks itself is slow.
-patience() {
-  [[ $KERNEL_VERSION != *-debug-* ]] && echo 1 || echo 10
-}
-
-# eventually SECONDS COMMAND...: the command succeeds within that time.
+# eventually SECONDS COMMAND...: the command succeeds within that time, or
+# PATIENCE times as long where the kernel is slow.
 eventually() {
-  local deadline=$((SECONDS + $1 * $(patience)))
+  local deadline=$((SECONDS + $1 * PATIENCE))
   shift
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < deadline)) || fail "still failing at the deadline: $*"

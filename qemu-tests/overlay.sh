@@ -104,14 +104,15 @@ counted() {
 
 # stats HOST [COUNTER=WANTED]...: since the last `stats HOST`, exactly this was
 # counted, and no other counter has moved. WANTED is a number, `N-M`, or
-# `+` for any but 0. What is still under way gets a second to arrive.
+# `+` for any but 0. What is still under way gets a second (times PATIENCE) to
+# arrive.
 stats() {
   local host=$1 tries said
   shift
   for ((tries = 0; ; tries++)); do
     said=$(compare "$host" "$@")
     [[ $said ]] || break
-    ((tries < 10)) || fail "$host: $said"
+    ((tries < 10 * PATIENCE)) || fail "$host: $said"
     sleep 0.1
   done
   recount "$host"
@@ -167,11 +168,12 @@ listener_beyond() {
   (($(listeners "$1") > $2))
 }
 
-# event FILE TEXT...: an event with all these texts comes within two seconds.
+# event FILE TEXT...: an event with all these texts comes within two seconds
+# (times PATIENCE).
 event() {
   local file=$1 tries line text
   shift
-  for ((tries = 0; tries < 20; tries++)); do
+  for ((tries = 0; tries < 20 * PATIENCE; tries++)); do
     while read -r line; do
       for text; do [[ $line == *"$text"* ]] || continue 2; done
       return

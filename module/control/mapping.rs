@@ -68,12 +68,7 @@ pub(super) fn step(
 
 /// Puts a mapping in the place of the one that is known, if any, and lets go of what waited for it. Keeps the
 /// counts of networks and remote hosts, and the states of ports. Under the control lock.
-pub(super) fn install(
-    host: &Host,
-    vni: Vni,
-    address: Ipv4Addr,
-    mut mapping: Mapping,
-) -> Answer {
+pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Mapping) -> Answer {
     let key = key(vni, address);
     let reader = rcu::read_lock();
     let old = host.mappings().get(key, Rcu::from(&reader));
@@ -101,7 +96,8 @@ pub(super) fn install(
     let new_port = mapping.place.port().cloned();
     let new_external = mapping.place.external().cloned();
     if let Some(new) = &new_external {
-        host.externals().set(external::key(new.vni, &new.there), new.clone())?;
+        host.externals()
+            .set(external::key(new.vni, &new.there), new.clone())?;
     }
     let mortal = mapping.expiry.is_mortal();
     let hold = match &mapping.place {
@@ -112,7 +108,13 @@ pub(super) fn install(
         (None, Some(queue)) => {
             // What waits goes before what comes now, which queues behind it.
             let stage = Stage::Settled(mapping.place.clone());
-            let hold = Arc::new(Hold { queue: queue.clone(), stage }, GFP_KERNEL)?;
+            let hold = Arc::new(
+                Hold {
+                    queue: queue.clone(),
+                    stage,
+                },
+                GFP_KERNEL,
+            )?;
             let mut settling = Mapping::new(
                 mapping.gen,
                 mapping.mac,
@@ -122,7 +124,13 @@ pub(super) fn install(
             settling.former = left.map(Former::new);
             host.mappings().set(key, settling)?;
             host.end_miss(key);
-            place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &mapping.place);
+            place_port(
+                vni,
+                address,
+                old_port.as_ref(),
+                new_port.as_ref(),
+                &mapping.place,
+            );
             host.release(&queue);
             // Without memory the queue, closed now, stays in the way but lets everything pass.
             let _ = host.mappings().set(key, mapping);
@@ -136,7 +144,9 @@ pub(super) fn install(
             place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &place);
             // What waits is looked at again.
             let same = |hold: &Arc<Hold>| {
-                waiting.as_ref().is_some_and(|queue| Arc::ptr_eq(&hold.queue, queue))
+                waiting
+                    .as_ref()
+                    .is_some_and(|queue| Arc::ptr_eq(&hold.queue, queue))
             };
             if let Some(queue) = host.end_miss(key) {
                 host.release(&queue);
@@ -188,8 +198,7 @@ fn place_port(
     let own = |port: &&DeviceRef<Port>| port.driver().is_node(vni, address);
     if let Some(old) = old.filter(own) {
         if !new.is_some_and(|new| new.is(old)) {
-            old.driver()
-                .set_state(OVNET_PORT_STATE_INACTIVE);
+            old.driver().set_state(OVNET_PORT_STATE_INACTIVE);
         }
     }
     if let Some(new) = new.filter(own) {
@@ -244,11 +253,19 @@ pub(crate) fn remove_mapping(host: &Host, key: u64) -> bool {
 }
 
 /// A mapping's place behind a remote host. Under the control lock.
-pub(super) fn away(host: &Host, to: Locator, vni: Vni, peer: Vni) -> Result<Away, Refusal> {
+pub(super) fn away(
+    host: &Host,
+    to: Locator,
+    vni: Vni,
+    (peer, slot): (Vni, u8),
+) -> Result<Away, Refusal> {
     let own = own_locator(host)?;
     Ok(Away {
         remote: remote(host, to)?,
-        path: Path::new(SubstratePrefix::new(own, vni), SubstratePrefix::new(to, peer)),
+        path: Path::new(
+            SubstratePrefix::new(own, vni),
+            SubstratePrefix::in_slot(to, peer, slot),
+        ),
     })
 }
 
@@ -316,16 +333,19 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         .u32(OVNET_A_MAPPING_PEER_VNI)
         .and_then(Vni::new)
         .unwrap_or(vni);
+    let slot = attrs.u8(OVNET_A_MAPPING_SLOT).unwrap_or(0);
     // Only a mapping to this host itself concerns a device.
     let rtnl = (host.locator() == Some(to)).then(Rtnl::lock);
     let _control = host.control().lock();
     let own = own_locator(host)?;
     with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
     let port = match &rtnl {
-        Some(rtnl) if own == to => Some(find_port(host, peer, address, rtnl)?.ok_or_else(|| {
-            let text = c"no port of this host has that address: set the port";
-            Refusal::new(ENOENT, text).at(OVNET_A_MAPPING_LOCATOR)
-        })?),
+        Some(rtnl) if own == to => {
+            Some(find_port(host, peer, address, rtnl)?.ok_or_else(|| {
+                let text = c"no port of this host has that address: set the port";
+                Refusal::new(ENOENT, text).at(OVNET_A_MAPPING_LOCATOR)
+            })?)
+        }
         // The locator changed while we waited for the locks.
         _ if rtnl.is_some() || own == to => return Err(EAGAIN.into()),
         _ => None,
@@ -333,7 +353,7 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));
     let (same, forwards) = known.map_or((false, false), |mapping| {
-        is_there(mapping, mac, port.as_ref(), to, peer)
+        is_there(mapping, mac, port.as_ref(), to, (peer, slot))
     });
     let standby = known.and_then(|mapping| match &mapping.place {
         Place::Held(hold) => match &hold.stage {
@@ -373,11 +393,11 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         (Some(port), _) => Place::Local(port),
         // The node will come to that port still.
         (None, Some((port, queue))) => {
-            let stage = Stage::Standby(port, Some(away(host, to, vni, peer)?));
+            let stage = Stage::Standby(port, Some(away(host, to, vni, (peer, slot))?));
             Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?)
         }
-        (None, None) if moved => Place::Moved(away(host, to, vni, peer)?),
-        (None, None) => Place::Remote(away(host, to, vni, peer)?),
+        (None, None) if moved => Place::Moved(away(host, to, vni, (peer, slot))?),
+        (None, None) => Place::Remote(away(host, to, vni, (peer, slot))?),
     };
     let result = install(
         host,
@@ -462,14 +482,14 @@ fn is_there(
     mac: Mac,
     port: Option<&DeviceRef<Port>>,
     to: Locator,
-    peer: Vni,
+    (peer, slot): (Vni, u8),
 ) -> (bool, bool) {
     let (there, forwards) = match (mapping.place.settled(), port) {
         (Place::Local(known), Some(port)) => (known.is(port), false),
-        (Place::Remote(away), None) => (away.leads_to(to, peer), false),
-        (Place::Moved(away), None) => (away.leads_to(to, peer), true),
+        (Place::Remote(away), None) => (away.leads_to(to, peer, slot), false),
+        (Place::Moved(away), None) => (away.leads_to(to, peer, slot), true),
         (Place::Held(hold), None) => match &hold.stage {
-            Stage::Standby(_, Some(away)) => (away.leads_to(to, peer), false),
+            Stage::Standby(_, Some(away)) => (away.leads_to(to, peer, slot), false),
             _ => (false, false),
         },
         _ => (false, false),
@@ -567,7 +587,11 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
             let net = request.net();
             Ok(put_mapping(message, host, key(vni, address), mapping, net)?)
         }
-        None => match host.misses().table().get(key(vni, address), Rcu::from(&reader)) {
+        None => match host
+            .misses()
+            .table()
+            .get(key(vni, address), Rcu::from(&reader))
+        {
             Some(miss) => Ok(put_miss(message, key(vni, address), miss)?),
             None => Err(no_mapping()),
         },
@@ -600,17 +624,11 @@ fn put_miss(message: &mut Message<'_>, key: u64, miss: &Miss) -> Result {
     let now = Moment::now();
     match miss.refused_until(now) {
         Some(until) => {
-            message.put_u32(
-                OVNET_A_MAPPING_STATE,
-                OVNET_MAPPING_STATE_NEGATIVE,
-            )?;
+            message.put_u32(OVNET_A_MAPPING_STATE, OVNET_MAPPING_STATE_NEGATIVE)?;
             message.put_u32(OVNET_A_MAPPING_HARD_TTL, until.since(now))
         }
         None => {
-            message.put_u32(
-                OVNET_A_MAPPING_STATE,
-                OVNET_MAPPING_STATE_PENDING,
-            )?;
+            message.put_u32(OVNET_A_MAPPING_STATE, OVNET_MAPPING_STATE_PENDING)?;
             message.put_u32(OVNET_A_MAPPING_PARKED, miss.parked())
         }
     }
@@ -638,6 +656,9 @@ fn put_mapping(
     }
     if let Some(external) = place.external() {
         message.put(OVNET_A_MAPPING_EXTERNAL, &external.there)?;
+    }
+    if let Some(slot) = place.away().map(Away::slot).filter(|&slot| slot != 0) {
+        message.put_u8(OVNET_A_MAPPING_SLOT, slot)?;
     }
     let left = mapping.expiry.left();
     for (attr, ms) in [

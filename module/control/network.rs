@@ -2,13 +2,13 @@
 
 //! Networks.
 
-use super::{mapping::remove_mapping, vni, with_network, Answer};
+use super::{mapping::remove_mapping, peering, rule, vni, with_network, Answer};
 use crate::{
     host::{unkey, Host, Network, NETWORKS_MAX},
     net::{
         bindings::*,
         netlink::{Dump, Message, Refusal, Request},
-        rcu::Rcu,
+        rcu::{Rcu, RcuCell},
     },
     stats::NetworkStats,
 };
@@ -28,49 +28,59 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let vni = vni(request, OVNET_A_NETWORK_VNI)?;
     let ttl = request.u8(OVNET_A_NETWORK_TTL);
     let fidelity = request.u32(OVNET_A_NETWORK_FIDELITY);
-    let _control = host.control().lock();
+    let policy_in = request.u32(OVNET_A_NETWORK_POLICY_IN);
+    let policy_out = request.u32(OVNET_A_NETWORK_POLICY_OUT);
+    let control = host.control().lock();
     let reader = rcu::read_lock();
-    if let Some(network) = host.networks().get(vni.get().into(), Rcu::from(&reader)) {
+    let known = host
+        .networks()
+        .get(vni.get().into(), Rcu::from(&reader))
+        .cloned();
+    drop(reader);
+    if let Some(network) = known {
+        // What may fail comes first.
+        let former = rule::set_defaults(&network, policy_in, policy_out)?;
         if let Some(ttl) = ttl {
             network.ttl.store(ttl.into(), Relaxed);
         }
         if let Some(fidelity) = fidelity {
             network.fidelity.store(fidelity, Relaxed);
         }
+        drop(control);
+        drop(former);
         return Ok(());
     }
-    drop(reader);
     if host.networks().len() >= NETWORKS_MAX {
         return Err(Refusal::new(
             ENOSPC,
             c"this host has as many networks as it can keep",
         ));
     }
-    host.networks().set(
-        vni.get().into(),
-        Arc::new(
-            Network {
-                vni,
-                fidelity: Atomic::new(fidelity.unwrap_or(OVNET_FIDELITY_SEMANTIC)),
-                ttl: Atomic::new(ttl.unwrap_or(DEFAULT_TTL).into()),
-                ports: Atomic::new(0),
-                mappings: Atomic::new(0),
-                stats: NetworkStats::new()?,
-            },
-            GFP_KERNEL,
-        )?,
+    let network = Arc::new(
+        Network {
+            vni,
+            fidelity: Atomic::new(fidelity.unwrap_or(OVNET_FIDELITY_SEMANTIC)),
+            ttl: Atomic::new(ttl.unwrap_or(DEFAULT_TTL).into()),
+            policy: RcuCell::empty(),
+            ports: Atomic::new(0),
+            mappings: Atomic::new(0),
+            stats: NetworkStats::new()?,
+        },
+        GFP_KERNEL,
     )?;
+    // Nobody reads it yet, so that there is nothing to wait for.
+    let _nothing = rule::set_defaults(&network, policy_in, policy_out)?;
+    host.networks().set(vni.get().into(), network)?;
     Ok(())
 }
 
-/// Deletes a network and its mappings.
+/// Deletes a network with its mappings, rules and peerings.
 pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     let vni = vni(request, OVNET_A_NETWORK_VNI)?;
-    let _control = host.control().lock();
-    let (ports, mut left) = with_network(host, vni, OVNET_A_NETWORK_VNI, |network| {
-        (network.ports.load(Relaxed), network.mappings.load(Relaxed))
-    })?;
-    if ports > 0 {
+    let control = host.control().lock();
+    let network = with_network(host, vni, OVNET_A_NETWORK_VNI, Arc::clone)?;
+    let mut left = network.mappings.load(Relaxed);
+    if network.ports.load(Relaxed) > 0 {
         let text = c"the network has ports on this host: delete them first";
         return Err(Refusal::new(EBUSY, text).at(OVNET_A_NETWORK_VNI));
     }
@@ -88,7 +98,12 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
         }
         keys.clear();
     }
+    peering::forget(host, vni)?;
     host.networks().remove(vni.get().into());
+    // Thousands of rules are too much to be dropped by the table's RCU callback.
+    let policy = network.policy.replace(None)?;
+    drop(control);
+    drop(policy);
     Ok(())
 }
 
@@ -114,5 +129,6 @@ fn put_network(message: &mut Message<'_>, vni: u32, network: &Network) -> Result
     message.put_u8(OVNET_A_NETWORK_TTL, network.ttl.load(Relaxed) as u8)?;
     message.put_u32(OVNET_A_NETWORK_FIDELITY, network.fidelity.load(Relaxed))?;
     message.put_u32(OVNET_A_NETWORK_PORTS, network.ports.load(Relaxed))?;
-    message.put_u32(OVNET_A_NETWORK_MAPPINGS, network.mappings.load(Relaxed))
+    message.put_u32(OVNET_A_NETWORK_MAPPINGS, network.mappings.load(Relaxed))?;
+    rule::put_summary(message, network)
 }

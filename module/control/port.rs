@@ -10,7 +10,7 @@ use super::{
 use crate::{
     expiry::{Expiry, Ttl},
     hold::{Away, Hold, Place, Stage},
-    host::{key, unkey, Host, Mapping},
+    host::{key, slot_key, unkey, Host, Mapping},
     net::{
         bindings::*,
         device::{Device, DeviceRef, Devices, Rtnl},
@@ -102,6 +102,7 @@ struct Asked {
     gen: Option<u64>,
     state: u32,
     learns: bool,
+    slot: u8,
     sources: KVec<Source>,
 }
 
@@ -130,6 +131,10 @@ impl Asked {
         let learns = match (request.u32(OVNET_A_PORT_SOURCE_CHECK), old) {
             (Some(check), _) => check == OVNET_SOURCE_CHECK_LEARN,
             (None, old) => old.is_some_and(|old| old.learns),
+        };
+        let slot = match (request.u8(OVNET_A_PORT_SLOT), old) {
+            (Some(slot), _) => slot,
+            (None, old) => old.map_or(0, |old| old.slot),
         };
         let mut count = 0_usize;
         request.each_nest(OVNET_A_PORT_SOURCE, &netlink::SOURCE, |_| {
@@ -183,6 +188,7 @@ impl Asked {
             gen: generation(request, OVNET_A_PORT_GEN),
             state,
             learns,
+            slot,
             sources,
         })
     }
@@ -222,10 +228,24 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         }
         Some(_) => {
             let to = locator(request, OVNET_A_PORT_LOCATOR)?;
-            Some(away(host, to, vni, vni)?)
+            Some(away(host, to, vni, (vni, 0))?)
         }
     };
+    let slot = (asked.slot != 0).then(|| slot_key(vni, asked.slot));
+    if let Some(slot) = slot {
+        let reader = rcu::read_lock();
+        let taken = host.slots().get(slot, Rcu::from(&reader));
+        if taken.is_some_and(|other| !other.is(&device)) {
+            let text = c"another port of this host has that slot in that network";
+            let errno = Error::from_errno(-OVNET_EADDRINUSE);
+            return Err(Refusal::new(errno, text).at(OVNET_A_PORT_SLOT));
+        }
+    }
     let step = place(host, vni, address, &device, &asked, forward)?;
+    leave_slot(host, device.driver(), slot);
+    if let Some(slot) = slot {
+        host.slots().set(slot, device.clone())?;
+    }
 
     device.adopt_mac(asked.mac.octets(), &rtnl)?;
     device.driver().set_attachment(Some(Attachment {
@@ -236,6 +256,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         },
         mac: asked.mac,
         learns: asked.learns,
+        slot: asked.slot,
         sources: asked.sources,
         // What installs the mapping says what is.
         state: Atomic::new(match step {
@@ -357,6 +378,18 @@ fn place(
     }
 }
 
+/// Frees the slot of a port, unless it is this one.
+fn leave_slot(host: &Host, port: &Port, but: Option<u64>) {
+    let reader = rcu::read_lock();
+    let own = port.attachment(Rcu::from(&reader));
+    let slot = own.filter(|own| own.slot != 0);
+    let slot = slot.map(|own| slot_key(own.network.vni, own.slot));
+    drop(reader);
+    if let Some(slot) = slot.filter(|_| slot != but) {
+        host.slots().remove(slot);
+    }
+}
+
 fn count_port(host: &Host, vni: Vni, change: i32) {
     // The network of a port exists: it cannot be deleted while it has ports.
     let _ = with_network(host, vni, OVNET_A_PORT_VNI, |network| {
@@ -389,6 +422,7 @@ fn release(host: &Host, port: &Port, device: &Device) -> bool {
     };
     bury(host, vni, address, device);
     bury_others(host, device);
+    leave_slot(host, port, None);
     // Setting nothing needs no memory.
     let _ = port.set_attachment(None);
     // What it sent and what still waits would find no port.
@@ -520,6 +554,9 @@ fn put_port(
         OVNET_SOURCE_CHECK_STRICT
     };
     message.put_u32(OVNET_A_PORT_SOURCE_CHECK, check)?;
+    if attachment.slot != 0 {
+        message.put_u8(OVNET_A_PORT_SLOT, attachment.slot)?;
+    }
     let now = Moment::now();
     let idle = |used: &Atomic<u32>| {
         let used = Moment::of_word(used.load(Relaxed))?;

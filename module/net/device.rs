@@ -285,7 +285,7 @@ impl<D: Driver> Drop for DeviceRef<D> {
 /// The device must be of this driver.
 unsafe fn private<D: Driver>(device: *mut bindings::net_device) -> *mut Private<D> {
     // SAFETY: By the contract the private memory is a `Private<D>`.
-    unsafe { bindings::ovnet_netdev_priv(device) }.cast()
+    unsafe { (&raw mut (*device).priv_).cast() }
 }
 
 /// The devices whose substrate is a namespace, in the order they came. RTNL keeps the list as it is.

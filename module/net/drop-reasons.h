@@ -44,6 +44,8 @@
 	R(37, "no-such-node"), \
 	R(38, "new-address"), \
 	R(39, "port-inactive"), \
-	R(40, "forward-loop")
+	R(40, "forward-loop"), \
+	R(41, "not-authorised"), \
+	R(42, "policy")
 
 #endif

@@ -4,7 +4,6 @@
 
 use super::{bindings, device::Driver};
 use core::{marker::PhantomData, slice};
-use kernel::prelude::*;
 
 /// Bytes of a name, the NUL included.
 const NAME: usize = bindings::OVNET_GSTRING_LEN as usize;
@@ -26,7 +25,7 @@ impl<D: Driver> Operations<D> {
     /// Called by the kernel under RTNL with a registered device of the driver.
     unsafe extern "C" fn count(device: *mut bindings::net_device, set: i32) -> i32 {
         if set != bindings::ETH_SS_STATS as i32 {
-            return EOPNOTSUPP.to_errno();
+            return -bindings::OVNET_EOPNOTSUPP;
         }
         let mut count = 0i32;
         // SAFETY: By the contract.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     control,
     host::{Host, Mapping, Network, Remote},
+    policy::Peering,
 };
 use kernel::{error::to_result, ffi::c_ulong, prelude::*, sync::Arc, types::Opaque};
 
@@ -218,6 +219,10 @@ change! {
     ovnet_nl_port_del_doit => control::port::del,
     ovnet_nl_mapping_set_doit => control::mapping::set,
     ovnet_nl_mapping_del_doit => control::mapping::del,
+    ovnet_nl_rule_set_doit => control::rule::set,
+    ovnet_nl_rule_del_doit => control::rule::del,
+    ovnet_nl_peering_set_doit => control::peering::set,
+    ovnet_nl_peering_del_doit => control::peering::del,
 }
 
 get! {
@@ -227,6 +232,7 @@ get! {
     ovnet_nl_mapping_batch_doit => control::mapping::batch,
     ovnet_nl_mapping_get_doit => control::mapping::get,
     ovnet_nl_stats_get_doit => control::stats::get,
+    ovnet_nl_rule_get_doit => control::rule::get,
 }
 
 dump! {
@@ -234,6 +240,8 @@ dump! {
     ovnet_nl_network_get_dumpit => control::network::dump,
     ovnet_nl_port_get_dumpit => control::port::dump,
     ovnet_nl_mapping_get_dumpit => control::mapping::dump,
+    ovnet_nl_rule_get_dumpit => control::rule::dump,
+    ovnet_nl_peering_get_dumpit => control::peering::dump,
     ovnet_nl_stats_get_dumpit => control::stats::dump,
 }
 
@@ -247,4 +255,8 @@ walk! {
     ovnet_nl_stats_get_dump_start, ovnet_nl_stats_get_dump_done:
         First: Arc<Network> => Host::networks,
         Second: Arc<Remote> => Host::remotes;
+    ovnet_nl_rule_get_dump_start, ovnet_nl_rule_get_dump_done:
+        First: Arc<Network> => Host::networks;
+    ovnet_nl_peering_get_dump_start, ovnet_nl_peering_get_dump_done:
+        First: Peering => Host::peerings;
 }

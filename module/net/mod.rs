@@ -16,12 +16,15 @@ pub(crate) mod hook;
 pub(crate) mod lock;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod once;
 pub(crate) mod queue;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod table;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
 pub(crate) mod time;
 pub(crate) mod trace;
 pub(crate) mod work;

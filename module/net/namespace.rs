@@ -157,9 +157,16 @@ impl<T: Namespaced> Registry<T> {
         // SAFETY: The registry is static, and module initialisation is the only writer.
         unsafe {
             registry.ops.get().write(ops);
-            to_result(bindings::register_pernet_subsys(registry.ops.get()))?;
+            to_result(bindings::register_pernet_subsys(registry.ops.get()))
         }
+        .inspect_err(|_| Self::forget_id())?;
         Ok(Registration(core::marker::PhantomData))
+    }
+
+    /// Ends what the kernel's number of this type stood for; it leaves it behind.
+    fn forget_id() {
+        // SAFETY: The type is not registered, so that nobody reads the id.
+        unsafe { *T::registry().id.get() = 0 };
     }
 
     /// The slot of a namespace.
@@ -276,5 +283,6 @@ impl<T: Namespaced> Drop for Registration<T> {
     fn drop(&mut self) {
         // SAFETY: It is registered.
         unsafe { bindings::unregister_pernet_subsys(T::registry().ops.get()) };
+        Registry::<T>::forget_id();
     }
 }

@@ -13,17 +13,22 @@
 #include <uapi/linux/ovnet.h>
 
 /* Common nested types */
-extern const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_EXTERNAL + 1];
+extern const struct nla_policy ovnet_mapping_entry_nl_policy[OVNET_A_MAPPING_SLOT + 1];
+extern const struct nla_policy ovnet_rule_nl_policy[OVNET_A_RULE_BYTES + 1];
 extern const struct nla_policy ovnet_source_nl_policy[OVNET_A_SOURCE_IDLE + 1];
 
 int ovnet_nl_host_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_stats_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_rule_get_dump_start(struct netlink_callback *cb);
+int ovnet_nl_peering_get_dump_start(struct netlink_callback *cb);
 int ovnet_nl_host_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_network_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_mapping_get_dump_done(struct netlink_callback *cb);
 int ovnet_nl_stats_get_dump_done(struct netlink_callback *cb);
+int ovnet_nl_rule_get_dump_done(struct netlink_callback *cb);
+int ovnet_nl_peering_get_dump_done(struct netlink_callback *cb);
 
 int ovnet_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_host_del_doit(struct sk_buff *skb, struct genl_info *info);
@@ -46,6 +51,14 @@ int ovnet_nl_mapping_get_dumpit(struct sk_buff *skb,
 int ovnet_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int ovnet_nl_mapping_batch_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_rule_set_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_rule_del_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_rule_get_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_rule_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int ovnet_nl_peering_set_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_peering_del_doit(struct sk_buff *skb, struct genl_info *info);
+int ovnet_nl_peering_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb);
 
 enum {
 	OVNET_NLGRP_EVENTS,

@@ -82,6 +82,11 @@ impl Attrs<'_> {
         self.bytes(attr).map(u8::from_ne_bytes)
     }
 
+    /// A `u16` attribute.
+    pub(crate) fn u16(&self, attr: u32) -> Option<u16> {
+        self.bytes(attr).map(u16::from_ne_bytes)
+    }
+
     /// A `u32` attribute.
     pub(crate) fn u32(&self, attr: u32) -> Option<u32> {
         self.bytes(attr).map(u32::from_ne_bytes)
@@ -172,6 +177,35 @@ impl<'a> Request<'a> {
         unsafe { bindings::ovnet_info_port(self.info) }
     }
 
+    /// How many attributes `attr` there are.
+    pub(crate) fn count(&self, attr: u32) -> usize {
+        let mut count = 0usize;
+        self.each(attr, |_| count = count.wrapping_add(1));
+        count
+    }
+
+    /// Calls `f` with each `u32` attribute `attr`, in order.
+    pub(crate) fn each_u32(&self, attr: u32, mut f: impl FnMut(u32)) {
+        self.each(attr, |nla| {
+            // SAFETY: It is an attribute of the message.
+            if let Some(bytes) = unsafe { attr_bytes(nla) } {
+                f(u32::from_ne_bytes(bytes));
+            }
+        });
+    }
+
+    fn each(&self, attr: u32, mut f: impl FnMut(*mut bindings::nlattr)) {
+        let mut nla = core::ptr::null_mut();
+        loop {
+            // SAFETY: The info is valid; the attribute is null or one of its message.
+            nla = unsafe { bindings::ovnet_info_next_attr(self.info, attr as i32, nla) };
+            if nla.is_null() {
+                return;
+            }
+            f(nla);
+        }
+    }
+
     /// Calls `f` with the attributes of each nest `attr`, whose set has `N` attributes, in order.
     pub(crate) fn each_nest<const N: usize>(
         &self,
@@ -227,12 +261,16 @@ impl<'a> Request<'a> {
 pub(crate) struct Policy<const N: usize>(*const bindings::nla_policy);
 
 /// The policy of a mapping in a batch.
-pub(crate) const MAPPING: Policy<{ bindings::OVNET_A_MAPPING_EXTERNAL as usize + 1 }> =
+pub(crate) const MAPPING: Policy<{ bindings::OVNET_A_MAPPING_SLOT as usize + 1 }> =
     Policy((&raw const bindings::ovnet_mapping_entry_nl_policy).cast());
 
 /// The policy of a port's further source.
 pub(crate) const SOURCE: Policy<{ bindings::OVNET_A_SOURCE_IDLE as usize + 1 }> =
     Policy((&raw const bindings::ovnet_source_nl_policy).cast());
+
+/// The policy of a rule.
+pub(crate) const RULE: Policy<{ bindings::OVNET_A_RULE_BYTES as usize + 1 }> =
+    Policy((&raw const bindings::ovnet_rule_nl_policy).cast());
 
 /// # Safety
 ///
@@ -284,7 +322,7 @@ pub(crate) struct Message<'a> {
 }
 
 impl Message<'_> {
-    fn begin(skb: *mut bindings::sk_buff, header: *mut c_void) -> Option<Self> {
+    pub(super) fn begin(skb: *mut bindings::sk_buff, header: *mut c_void) -> Option<Self> {
         (!header.is_null()).then_some(Message {
             skb,
             header,
@@ -292,7 +330,7 @@ impl Message<'_> {
         })
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         // SAFETY: The header is that of the message begun in this buffer.
         unsafe { bindings::ovnet_genlmsg_end(self.skb, self.header) };
         core::mem::forget(self);
@@ -308,6 +346,11 @@ impl Message<'_> {
     /// Appends a `u8`.
     pub(crate) fn put_u8(&mut self, attr: u32, value: u8) -> Result {
         self.put(attr, &[value])
+    }
+
+    /// Appends a `u16`.
+    pub(crate) fn put_u16(&mut self, attr: u32, value: u16) -> Result {
+        self.put(attr, &value.to_ne_bytes())
     }
 
     /// Appends a `u32`.
@@ -502,16 +545,26 @@ impl Dump<'_> {
         fill: impl Fn(u64, &V, &mut Message<'_>) -> Result,
         wanted: impl Fn(u64, &V) -> bool,
     ) -> bool {
+        self.walk_table(nth, |dump, key, value: &V, restarts| {
+            dump.set_version(restarts);
+            !wanted(key, value) || dump.put(|message| fill(key, value, message))
+        })
+    }
+
+    /// Calls `visit` with each entry of a table and with how often the walk started again, until it says
+    /// that it is not done with one: the next call starts with that one. True: all are done.
+    pub(crate) fn walk_table<V: Send + Sync>(
+        &mut self,
+        nth: Nth,
+        mut visit: impl FnMut(&mut Self, u64, &V, u32) -> bool,
+    ) -> bool {
         let walk = *self.walk(nth) as *mut Walk<V>;
         if walk.is_null() {
             return true;
         }
         // SAFETY: `start` put the walk there, of a table of this type: each command has its `start`s.
         let walk = unsafe { &mut *walk };
-        walk.resume(|key, value, restarts| {
-            self.set_version(restarts);
-            !wanted(key, value) || self.put(|message| fill(key, value, message))
-        })
+        walk.resume(|key, value, restarts| visit(self, key, value, restarts))
     }
 
     /// Appends a message per entry of another table that is `wanted`, after those of the walk. True: all are

@@ -8,7 +8,10 @@ use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{prelude::*, sync::rcu::Guard};
+use kernel::{
+    prelude::*,
+    sync::rcu::{synchronize_rcu, Guard},
+};
 
 /// Proof that the code runs inside an RCU read-side critical section that lasts for `'a`.
 ///
@@ -48,8 +51,8 @@ struct Versioned<T> {
 ///
 /// # Invariants
 ///
-/// The pointer is null or a `KBox<Versioned<T>>` that was leaked into it and that only `set` and `drop`
-/// take out again.
+/// The pointer is null or a `KBox<Versioned<T>>` that was leaked into it and that only `set`, `replace`
+/// and `drop` take out again.
 pub(crate) struct RcuCell<T: Send + Sync>(AtomicPtr<Versioned<T>>);
 
 impl<T: Send + Sync> RcuCell<T> {
@@ -89,6 +92,28 @@ impl<T: Send + Sync> RcuCell<T> {
         Ok(())
     }
 
+    /// Replaces the value and gives the old one back, which lives until its last reader has gone: for what
+    /// takes too long to drop in an RCU callback. Process context.
+    pub(crate) fn replace(&self, value: Option<T>) -> Result<Retired<T>> {
+        let new = match value {
+            Some(value) => KBox::into_raw(KBox::new(
+                Versioned {
+                    head: pin_init::zeroed(),
+                    value,
+                },
+                GFP_KERNEL_ACCOUNT,
+            )?),
+            None => ptr::null_mut(),
+        };
+        // INVARIANT: The new pointer is null or a leaked box.
+        let old = self.0.swap(new, Ordering::AcqRel);
+        // SAFETY: `old` is null or was leaked by an earlier `set` or `replace`, and nobody can load it any
+        // more.
+        Ok(Retired(
+            (!old.is_null()).then(|| unsafe { KBox::from_raw(old) }),
+        ))
+    }
+
     /// Drops a value after its grace period.
     ///
     /// # Safety
@@ -106,6 +131,26 @@ impl<T: Send + Sync> Drop for RcuCell<T> {
         if !old.is_null() {
             // SAFETY: By the invariant; the exclusive reference says that there is no reader.
             drop(unsafe { KBox::from_raw(old) });
+        }
+    }
+}
+
+/// A value taken out of an [`RcuCell`], which readers may still read. Dropping it waits for them: process
+/// context, and without a lock that others wait for.
+#[must_use]
+pub(crate) struct Retired<T: Send + Sync>(Option<KBox<Versioned<T>>>);
+
+impl<T: Send + Sync> Retired<T> {
+    /// Nothing, which takes no time to drop.
+    pub(crate) const fn nothing() -> Self {
+        Retired(None)
+    }
+}
+
+impl<T: Send + Sync> Drop for Retired<T> {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            synchronize_rcu();
         }
     }
 }

@@ -32,7 +32,7 @@ void ovnet_routes_free(struct ovnet_route __percpu *routes)
 }
 
 /* The MTU is that of ip6_mtu(), for a device that has IPv6. */
-static bool ovnet_route_take(struct dst_entry *dst, struct ovnet_way *way)
+static __always_inline bool ovnet_route_take(struct dst_entry *dst, struct ovnet_way *way)
 {
 	const struct inet6_dev *idev = ip6_dst_idev(dst);
 	u32 mtu = dst_metric_raw(dst, RTAX_MTU);
@@ -77,10 +77,15 @@ bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 	return ovnet_route_take(found, way);
 }
 
-static bool ovnet_local_out_is_hooked(struct net *net)
+/* As nf_hook() finds them.  The reader is an RCU reader in the strict sense. */
+static __always_inline struct nf_hook_entries *ovnet_hooks(struct net *net, unsigned int hook)
 {
-	return static_key_false(&nf_hooks_needed[NFPROTO_IPV6][NF_INET_LOCAL_OUT]) &&
-	       rcu_access_pointer(net->nf.hooks_ipv6[NF_INET_LOCAL_OUT]);
+	/* The key only spares looking; a kernel without jump labels has none. */
+#ifdef CONFIG_JUMP_LABEL
+	if (!static_key_false(&nf_hooks_needed[NFPROTO_IPV6][hook]))
+		return NULL;
+#endif
+	return rcu_dereference(net->nf.hooks_ipv6[hook]);
 }
 
 /*
@@ -88,34 +93,44 @@ static bool ovnet_local_out_is_hooked(struct net *net)
  * of this namespace, its size was checked against the route's MTU, and its
  * destination is no multicast.  Whatever is not the ordinary case is left to
  * the kernel: hooks on local output, VRFs, lightweight tunnels, neighbours
- * yet to be found.
+ * yet to be found.  The packet is from a port, which may be in another
+ * namespace, or from the substrate itself.
  *
  * The flag says that the packet has been through the hooks on its way out:
  * ip6_output() then goes on behind them, also when a hook queues the packet.
  */
 void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
-		    bool xnet)
+		    const struct net_device *from)
 {
+	bool xnet = from && !net_eq(dev_net(from), net);
 	struct net_device *dev = dst->dev;
 	struct inet6_dev *idev = ip6_dst_idev(dst);
+	struct nf_hook_entries *hooks;
 	struct neighbour *neigh;
 
 	skb_scrub_packet(skb, xnet);
 	skb_dst_set_noref(skb, dst);
 	skb->dev = dev;
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+	rcu_read_lock();
 	if (unlikely(dst->output != ip6_output || dst->lwtstate || !idev ||
 		     READ_ONCE(idev->cnf.disable_ipv6) || netif_is_l3_slave(dev) ||
-		     ovnet_local_out_is_hooked(net))) {
+		     ovnet_hooks(net, NF_INET_LOCAL_OUT))) {
 		ip6_local_out(net, NULL, skb);
-		return;
+		goto out;
 	}
 
 	IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
 	IP6CB(skb)->flags = IP6SKB_REROUTED;
-	if (nf_hook(NFPROTO_IPV6, NF_INET_POST_ROUTING, net, NULL, skb, dev, dev,
-		    ip6_output) != 1)
-		return;
+	hooks = ovnet_hooks(net, NF_INET_POST_ROUTING);
+	if (hooks) {
+		struct nf_hook_state state;
+
+		nf_hook_state_init(&state, NF_INET_POST_ROUTING, NFPROTO_IPV6, dev, dev,
+				   NULL, net, ip6_output);
+		if (nf_hook_slow(skb, &state, hooks, 0) != 1)
+			goto out;
+	}
 
 	neigh = __ipv6_neigh_lookup_noref(dev, rt6_nexthop(dst_rt6_info(dst),
 							   &ipv6_hdr(skb)->daddr));
@@ -123,9 +138,11 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 		     !READ_ONCE(neigh->hh.hh_len) || skb_dst(skb) != dst ||
 		     skb_headroom(skb) < LL_RESERVED_SPACE(dev))) {
 		ip6_output(net, NULL, skb);
-		return;
+		goto out;
 	}
 	IP6_UPD_PO_STATS(net, idev, IPSTATS_MIB_OUT, skb->len);
 	sock_confirm_neigh(skb, neigh);
 	neigh_hh_output(&neigh->hh, skb);
+out:
+	rcu_read_unlock();
 }

@@ -63,6 +63,17 @@ impl RouteCache {
         known.then_some(Route(way, PhantomData))
     }
 
+    /// The route to `dst`, from the cache or looked up. None: there is none that leaves the host.
+    pub(crate) fn route<'a>(
+        &self,
+        net: Net,
+        src: &[u8; 16],
+        dst: &[u8; 16],
+        rcu: Rcu<'a>,
+    ) -> Option<Route<'a>> {
+        self.cached(rcu).or_else(|| self.find(net, src, dst, rcu))
+    }
+
     /// Looks the route to `dst` up. None: there is none that leaves the host.
     pub(crate) fn find<'a>(
         &self,
@@ -80,17 +91,6 @@ impl RouteCache {
         };
         // INVARIANT: As above.
         found.then_some(Route(way, PhantomData))
-    }
-
-    /// The route to `dst`, cached or looked up. None: there is none that leaves the host.
-    pub(crate) fn route<'a>(
-        &self,
-        net: Net,
-        src: &[u8; 16],
-        dst: &[u8; 16],
-        rcu: Rcu<'a>,
-    ) -> Option<Route<'a>> {
-        self.cached(rcu).or_else(|| self.find(net, src, dst, rcu))
     }
 }
 

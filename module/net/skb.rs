@@ -181,12 +181,26 @@ impl Skb {
     #[inline]
     pub(crate) fn head_mut(&mut self, len: usize) -> Option<&mut [u8]> {
         let wanted = u32::try_from(len).ok()?;
-        // SAFETY: By the invariant.
-        if unsafe { bindings::skb_ensure_writable(self.as_ptr(), wanted) } != 0 {
+        if !self.own(0, wanted) {
             return None;
         }
         // SAFETY: `len` bytes from `data` are linear and private now; `self` is borrowed mutably.
         Some(unsafe { slice::from_raw_parts_mut(self.data(), len) })
+    }
+
+    /// Makes sure that there is `room` before the packet and that its first `len` bytes are linear, and that
+    /// no clone shares either. False: no memory.
+    #[inline]
+    fn own(&mut self, room: u32, len: u32) -> bool {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation.
+        unsafe {
+            let headroom = (*skb).data.offset_from((*skb).head) as usize;
+            let linear = (*skb).len.wrapping_sub((*skb).data_len);
+            // As is most often.
+            ((*skb).cloned() == 0 && headroom >= room as usize && linear >= len)
+                || bindings::ovnet_skb_open(skb, room, len)
+        }
     }
 
     /// Moves the packet's start `growth` bytes back, with `headroom` bytes before that, and gives the first
@@ -196,11 +210,11 @@ impl Skb {
         let old = u32::try_from(len).ok()?;
         let skb = self.as_ptr();
         let room = headroom.checked_add(growth)?;
-        // SAFETY: By the invariant; the room is there once it is made.
+        if !self.own(room, old) {
+            return None;
+        }
+        // SAFETY: By the invariant; the room is there now.
         unsafe {
-            if !bindings::ovnet_skb_open(skb, room, old) {
-                return None;
-            }
             (*skb).data = (*skb).data.sub(growth as usize);
             (*skb).len = (*skb).len.wrapping_add(growth);
         }
@@ -242,6 +256,19 @@ impl Skb {
         }
     }
 
+    /// [`Skb::l4_checksum`] and [`Skb::flow_hash`] at once.
+    #[inline]
+    pub(crate) fn l4(&self, offset: i32) -> (L4Checksum, u32) {
+        // SAFETY: By the invariant.
+        let both = unsafe { bindings::ovnet_skb_l4(self.as_ptr(), offset) };
+        let checksum = if both >> 32 != 0 {
+            L4Checksum::Partial
+        } else {
+            L4Checksum::Complete
+        };
+        (checksum, both as u32)
+    }
+
     /// Whether the packet, or each segment it stands for, is at most `mtu` bytes long.
     #[inline]
     pub(crate) fn fits(&self, mtu: u32) -> bool {
@@ -279,9 +306,15 @@ impl Skb {
         self.gso().0 != 0
     }
 
+    /// The payload of each segment it stands for but the last; 0 if it is one packet.
+    #[inline]
+    pub(crate) fn segment_size(&self) -> u16 {
+        self.gso().0 as u16
+    }
+
     /// Size and kind of the segments it stands for; size 0 if it is one packet.
     #[inline]
-    fn gso(&self) -> (u16, u32) {
+    pub(super) fn gso(&self) -> (u16, u32) {
         let shared = self.shared();
         // SAFETY: By the invariant.
         unsafe { ((*shared).gso_size, (*shared).gso_type) }
@@ -341,8 +374,9 @@ impl Skb {
     pub(crate) fn recut(&mut self, by: isize, len: u32) -> bool {
         let moved = match u32::try_from(by) {
             Ok(on) => self.pull(on),
-            Err(_) => u32::try_from(by.unsigned_abs())
-                .is_ok_and(|back| self.open(back, 0, 0).is_some()),
+            Err(_) => {
+                u32::try_from(by.unsigned_abs()).is_ok_and(|back| self.open(back, 0, 0).is_some())
+            }
         };
         moved && self.trim(len)
     }
@@ -537,19 +571,33 @@ impl Skb {
         unsafe { bindings::ovnet_skb_too_big(self.as_ptr(), mtu) };
     }
 
+    /// Answers the IPv4 packet with ICMP "communication administratively prohibited" (RFC 1812 §5.2.7.1),
+    /// rate limited by the kernel.
+    pub(crate) fn answer_prohibited(&mut self) {
+        // SAFETY: By the invariant; the network header was set by `is_ipv4`.
+        unsafe { bindings::ovnet_skb_prohibited(self.as_ptr()) };
+    }
+
     /// Sends the IPv6 packet onto the substrate of `net`.
     pub(crate) fn send(self, net: Net, route: Route<'_>, from: &Device) {
-        let crossing = !from.is_in(net);
-        // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
+        // SAFETY: The packet is given away; the device is valid, and the route is as long as this RCU reader
+        // reads.
         unsafe {
-            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), crossing)
+            bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), from.as_ptr())
         };
     }
 
     /// Sends on an IPv6 packet that the substrate of `net` brought.
     pub(crate) fn forward(self, net: Net, route: Route<'_>) {
         // SAFETY: The packet is given away; the route is valid as long as this RCU reader reads.
-        unsafe { bindings::ovnet_ip6_send(net.as_ptr(), self.into_raw(), route.as_ptr(), false) };
+        unsafe {
+            bindings::ovnet_ip6_send(
+                net.as_ptr(),
+                self.into_raw(),
+                route.as_ptr(),
+                core::ptr::null(),
+            )
+        };
     }
 
     /// Hands the Ethernet frame to `device` as received.
@@ -657,4 +705,10 @@ pub(crate) fn fresh_id(net: Net, src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, seg
             i32::try_from(segments).unwrap_or(1),
         )
     }
+}
+
+/// Bits that nobody can foresee.
+pub(crate) fn random() -> u64 {
+    // SAFETY: A plain call.
+    unsafe { bindings::ovnet_random() }
 }

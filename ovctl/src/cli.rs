@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::netns::Netns;
 use crate::output::Output;
-use crate::{host, manual, mapping, monitor, net, port, stats, top, translate};
+use crate::{host, manual, mapping, monitor, net, peering, port, rule, stats, top, translate};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -52,6 +52,12 @@ enum Object {
     /// Where nodes are
     #[command(subcommand)]
     Mapping(mapping::Command),
+    /// What becomes of which packets of a network
+    #[command(subcommand)]
+    Rule(rule::Command),
+    /// Which networks may send to which others
+    #[command(subcommand)]
+    Peering(peering::Command),
     /// Counters of this host, its ports, networks and remote hosts
     Stats(stats::Command),
     /// Who sends and gets how much right now, and what is dropped
@@ -77,6 +83,8 @@ impl Cli {
             Object::Net(command) => command.run(output),
             Object::Port(command) => command.run(output),
             Object::Mapping(command) => command.run(output),
+            Object::Rule(command) => command.run(output),
+            Object::Peering(command) => command.run(output),
             Object::Stats(command) => command.run(output),
             Object::Monitor(command) => command.run(output),
             Object::Top(command) => command.run(output),
@@ -133,6 +141,19 @@ mod tests {
             "mapping del 7 10.0.0.3 --gen 9",
             "mapping show 7 10.0.0.3",
             "mapping show --all --json",
+            "net set 7 --policy-in deny --policy-out reject",
+            "rule add 7 in allow",
+            "rule add 7 out id 9 priority 10 from 10.0.0.0/8 to 10.0.0.3 proto tcp sport 1-2 dport 80 deny",
+            "rule set 7 in icmp-type 8/0 size 0-1500 peer 8 reject --json",
+            "rule del 7 1 2 3",
+            "rule del 7 --all",
+            "rule show",
+            "rule ls 7 5 -jp",
+            "rule load -",
+            "peering add 7 8",
+            "peering set 7 8 from 10.0.0.2 to 10.1.0.0/16",
+            "peering del 7 8 from 10.0.0.2",
+            "peering show 7",
             "mapping export 7",
             "mapping import - --dry-run --json",
             "stats --all",

@@ -47,7 +47,8 @@ pub(crate) enum Failure {
 
 /// What to do about a refusal; a command knows only some.
 pub(crate) struct Hint {
-    errno: Errno,
+    /// The errno; absent: any.
+    errno: Option<Errno>,
     /// The attribute the kernel must point at; absent: any or none.
     attribute: Option<&'static str>,
     text: String,
@@ -57,7 +58,16 @@ impl Hint {
     /// What to do about this errno.
     pub(crate) fn of(errno: Errno, text: impl Into<String>) -> Hint {
         Hint {
-            errno,
+            errno: Some(errno),
+            attribute: None,
+            text: text.into(),
+        }
+    }
+
+    /// What to do about any refusal.
+    pub(crate) fn any(text: impl Into<String>) -> Hint {
+        Hint {
+            errno: None,
             attribute: None,
             text: text.into(),
         }
@@ -70,7 +80,7 @@ impl Hint {
     }
 
     fn fits(&self, refusal: &Refusal) -> bool {
-        self.errno == refusal.errno
+        self.errno.is_none_or(|errno| errno == refusal.errno)
             && (self.attribute.is_none() || self.attribute == refusal.attribute)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) enum Command {
     },
     /// Write where nodes elsewhere are, one JSON object a line, for import
     Export(transfer::Export),
-    /// Set the mappings of a file that export wrote, all or none
+    /// Set the mappings of a file that export wrote; nothing if a line is wrong
     Import(transfer::Import),
 }
 
@@ -78,6 +78,11 @@ pub(crate) struct Set {
     /// The network the node is in, if that is another one
     #[arg(long, value_name = "VNI", value_parser = prefix::vni)]
     peer_net: Option<Vni>,
+
+    /// The slot of the host whose port gets the packets, as a router that the address is behind
+    /// [default: the address's own port]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=63))]
+    slot: Option<u8>,
 
     /// After which a mapping in use is reported for a refresh: 500ms, 30s, 5m, 2h; a plain number
     /// is seconds [default: never]
@@ -214,6 +219,7 @@ impl Set {
             soft_ttl: self.soft_ttl,
             hard_ttl: self.hard_ttl,
             external: self.external,
+            slot: self.slot,
         };
         let nowhere = MappingSet {
             hard_ttl: mapping.hard_ttl,
@@ -362,6 +368,7 @@ impl Row for Line {
         put_ms(&mut object, "idle", mapping.idle);
         put(&mut object, "parked", mapping.parked);
         put_text(&mut object, "external", mapping.external);
+        put(&mut object, "slot", mapping.slot);
         object
     }
 }
@@ -415,6 +422,7 @@ mod tests {
             idle: None,
             parked: None,
             external: None,
+            slot: None,
         };
         let remote = Mapping {
             address: Ipv4Addr::new(10, 0, 0, 30),

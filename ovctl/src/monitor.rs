@@ -73,6 +73,16 @@ fn fields(event: &Event) -> Object {
     put(&mut object, "ifindex", event.ifindex);
     put_text(&mut object, "ifname", event.ifname.as_deref());
     put(&mut object, "suppressed", event.suppressed);
+    put(&mut object, "peer-vni", event.peer_vni.map(Vni::get));
+    put_text(&mut object, "peer-address", event.peer_address);
+    let direction = event.direction;
+    let direction = direction.map(|direction| word(direction.name(), direction.into()));
+    put_text(&mut object, "direction", direction);
+    let reason = event.reason;
+    let reason =
+        reason.map(|reason| reason.map_or_else(|it| it.to_string(), |it| it.name().into()));
+    put_text(&mut object, "reason", reason);
+    put(&mut object, "rule", event.rule);
     object
 }
 
@@ -96,7 +106,7 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
-    use ovnet_uapi::{EventKind, Mac, MappingState};
+    use ovnet_uapi::{Direction, DropReason, EventKind, Mac, MappingState};
 
     use super::*;
     use crate::output::capture;
@@ -114,6 +124,11 @@ mod tests {
             ifindex: None,
             ifname: None,
             suppressed: None,
+            peer_vni: None,
+            peer_address: None,
+            direction: None,
+            reason: None,
+            rule: None,
         }
     }
 
@@ -167,10 +182,33 @@ mod tests {
             ifindex: Some(4),
             ifname: Some("v0".into()),
             suppressed: Some(12),
+            ..mapping()
         };
         assert_eq!(
             written(&event, None, false),
             "77 ifindex 4 ifname v0 suppressed 12\n"
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_who_was_kept_from_whom_and_by_what() {
+        let event = Event {
+            kind: EventKind::Refused,
+            mac: None,
+            locator: None,
+            gen: None,
+            state: None,
+            peer_vni: Vni::new(8),
+            peer_address: Some(Ipv4Addr::new(10, 1, 0, 2)),
+            direction: Some(Direction::Out),
+            reason: Some(Ok(DropReason::Policy)),
+            rule: Some(12),
+            ..mapping()
+        };
+        assert_eq!(
+            written(&event, None, false),
+            "refused vni 7 address 10.0.0.3 peer-vni 8 peer-address 10.1.0.2 \
+             direction out reason policy rule 12\n"
         );
     }
 

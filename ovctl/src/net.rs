@@ -4,11 +4,11 @@
 
 use clap::Subcommand;
 use nix::errno::Errno;
-use ovnet_uapi::{Client, Fidelity, Network, NetworkSet, Vni};
+use ovnet_uapi::{Action, Client, Fidelity, Network, NetworkSet, Vni};
 
 use crate::failure::{Failure, Hint};
 use crate::output::{one_of, put, Object, Output, Row};
-use crate::prefix;
+use crate::{prefix, rule};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -25,8 +25,14 @@ pub(crate) enum Command {
         /// with an IPv4 identification [default: semantic]
         #[arg(long, value_parser = fidelity)]
         fidelity: Option<Fidelity>,
+        /// What becomes of packets to its nodes that no rule is about: allow, deny or reject [default: allow]
+        #[arg(long, value_name = "ACTION", value_parser = rule::action)]
+        policy_in: Option<Action>,
+        /// What becomes of packets from its nodes that no rule is about: allow, deny or reject [default: allow]
+        #[arg(long, value_name = "ACTION", value_parser = rule::action)]
+        policy_out: Option<Action>,
     },
-    /// Delete a network and its mappings
+    /// Delete a network with its mappings, rules and peerings
     #[command(visible_alias = "delete")]
     Del {
         /// The network's id
@@ -46,9 +52,19 @@ impl Command {
     pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let mut client = Client::connect()?;
         match self {
-            Command::Set { vni, ttl, fidelity } => {
-                Ok(client.network_set(&NetworkSet { vni, ttl, fidelity })?)
-            }
+            Command::Set {
+                vni,
+                ttl,
+                fidelity,
+                policy_in,
+                policy_out,
+            } => Ok(client.network_set(&NetworkSet {
+                vni,
+                ttl,
+                fidelity,
+                policy_in,
+                policy_out,
+            })?),
             Command::Del { vni } => client
                 .network_del(vni)
                 .map_err(Failure::with_hints([in_use(), not_listed()])),
@@ -92,7 +108,9 @@ fn word(fidelity: Fidelity) -> String {
 }
 
 impl Row for Network {
-    const COLUMNS: &'static [&'static str] = &["VNI", "TTL", "FIDELITY", "PORTS", "MAPPINGS"];
+    const COLUMNS: &'static [&'static str] = &[
+        "VNI", "TTL", "FIDELITY", "PORTS", "MAPPINGS", "IN", "OUT", "RULES",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -101,6 +119,9 @@ impl Row for Network {
             word(self.fidelity),
             self.ports.to_string(),
             self.mappings.to_string(),
+            rule::action_word(self.policy_in),
+            rule::action_word(self.policy_out),
+            self.rules.to_string(),
         ]
     }
 
@@ -111,6 +132,10 @@ impl Row for Network {
         put(&mut object, "fidelity", Some(word(self.fidelity)));
         put(&mut object, "ports", Some(self.ports));
         put(&mut object, "mappings", Some(self.mappings));
+        let word = rule::action_word;
+        put(&mut object, "policy-in", Some(word(self.policy_in)));
+        put(&mut object, "policy-out", Some(word(self.policy_out)));
+        put(&mut object, "rules", Some(self.rules));
         object
     }
 }
@@ -129,15 +154,20 @@ mod tests {
                 fidelity: Fidelity::Exact,
                 ports: 2,
                 mappings: 1900,
+                policy_in: Action::Deny,
+                policy_out: Action::Allow,
+                rules: 12,
             }]
         };
         assert_eq!(
             capture::list(network(), false),
-            "VNI  TTL  FIDELITY  PORTS  MAPPINGS\n7    64   exact     2      1900\n"
+            "VNI  TTL  FIDELITY  PORTS  MAPPINGS  IN    OUT    RULES\n\
+             7    64   exact     2      1900      deny  allow  12\n"
         );
         assert_eq!(
             capture::list(network(), true),
-            "[{\"vni\":7,\"ttl\":64,\"fidelity\":\"exact\",\"ports\":2,\"mappings\":1900}]\n"
+            "[{\"vni\":7,\"ttl\":64,\"fidelity\":\"exact\",\"ports\":2,\"mappings\":1900,\
+             \"policy-in\":\"deny\",\"policy-out\":\"allow\",\"rules\":12}]\n"
         );
     }
 }

@@ -83,6 +83,11 @@ pub(crate) struct Set {
     #[arg(long, value_name = "CHECK", value_parser = source_check)]
     source_check: Option<SourceCheck>,
 
+    /// The slot in the network whose packets the port gets, whatever their address: for a node that
+    /// others are behind; 0: none [default: as it is, or none]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
+    slot: Option<u8>,
+
     /// An address or prefix the node may send from beside its own, once for each; these replace
     /// those the port had [default: as they are]
     #[arg(long = "source", value_name = "PREFIX", value_parser = prefix::source)]
@@ -186,6 +191,7 @@ impl Set {
             state: self.state,
             locator: self.forward_to,
             source_check: self.source_check,
+            slot: self.slot,
             sources: match self.sources {
                 sources if sources.is_empty() && !self.no_sources => None,
                 sources => Some(sources),
@@ -316,6 +322,7 @@ impl Row for Line {
             let sources = port.sources.iter().copied().map(source_object);
             put(&mut object, "source", Some(sources.collect::<Vec<Value>>()));
         }
+        put(&mut object, "slot", port.slot);
         put(&mut object, "parked", port.parked);
         put_ms(&mut object, "idle", port.idle);
         object
@@ -390,6 +397,7 @@ mod tests {
             state: Some(PortState::Frozen),
             locator: Some(prefix::locator("fd00:a:1:2::/64").unwrap()),
             source_check: Some(SourceCheck::Learn),
+            slot: None,
             sources: vec![
                 prefix::source("10.0.0.9").unwrap(),
                 Source {
@@ -405,6 +413,7 @@ mod tests {
             state: Some(PortState::Active),
             locator: None,
             source_check: Some(SourceCheck::Strict),
+            slot: None,
             sources: vec![],
             parked: None,
             idle: None,
@@ -421,6 +430,7 @@ mod tests {
             state: None,
             locator: None,
             source_check: None,
+            slot: None,
             sources: vec![],
             parked: None,
             idle: None,

@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ovnet_uapi::{Locator, Mac, Source, Vni};
+use ovnet_uapi::{Locator, Mac, Prefix, Source, Vni};
 
 /// A host's /64.
 pub(crate) fn locator(text: &str) -> Result<Locator, String> {
@@ -43,6 +43,37 @@ fn prefix(text: &str, what: &str, length: u32) -> Result<Ipv6Addr, String> {
         )),
         Some(_) if kept != address => Err(format!("bits are set beyond the prefix: {instead}")),
         Some(_) => Ok(kept),
+    }
+}
+
+/// Virtual addresses: a prefix, or one address.
+pub(crate) fn addresses(text: &str) -> Result<Prefix, String> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, length.parse().ok().filter(|&it| it <= 32)),
+        None => (text, Some(32)),
+    };
+    let address: Option<Ipv4Addr> = match (address, text.contains('/')) {
+        ("any", false) => return Ok(Prefix::ALL),
+        _ => address.parse().ok(),
+    };
+    let (Some(address), Some(length)) = (address, length) else {
+        return Err(format!(
+            "{text}: not an IPv4 address or prefix such as 10.0.0.0/8"
+        ));
+    };
+    Prefix::new(address, length).ok_or_else(|| {
+        let kept = u64::from(address.to_bits()) >> (32 - length) << (32 - length);
+        let kept = Ipv4Addr::from_bits(kept as u32);
+        format!("{text}: bits are set beyond the prefix: write {kept}/{length}")
+    })
+}
+
+/// Virtual addresses as text: `any`, one address, or a prefix.
+pub(crate) fn addresses_text(prefix: Prefix) -> String {
+    match prefix.length() {
+        0 => "any".to_owned(),
+        32 => prefix.address().to_string(),
+        length => format!("{}/{length}", prefix.address()),
     }
 }
 
@@ -157,6 +188,27 @@ mod tests {
             organisation("fd00:a:1::/32").unwrap_err(),
             "bits are set beyond the prefix: write fd00:a::/32"
         );
+    }
+
+    #[test]
+    fn virtual_addresses_are_a_prefix_or_one() {
+        for (text, shown) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.0.0.3", "10.0.0.3"),
+            ("10.0.0.3/32", "10.0.0.3"),
+            ("0.0.0.0/0", "any"),
+            ("any", "any"),
+        ] {
+            assert_eq!(addresses_text(addresses(text).unwrap()), shown, "{text}");
+        }
+        assert_eq!(
+            addresses("10.0.0.1/8").unwrap_err(),
+            "10.0.0.1/8: bits are set beyond the prefix: write 10.0.0.0/8"
+        );
+        for text in ["", "any/8", "10.0.0.0/33", "10.0.0.0/", "10.0/8", "::1"] {
+            let error = addresses(text).unwrap_err();
+            assert!(error.contains("such as 10.0.0.0/8"), "{text}: {error}");
+        }
     }
 
     #[test]

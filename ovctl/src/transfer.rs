@@ -57,7 +57,8 @@ impl Export {
 
 /// A mapping as `import` takes it; none of what is here, on its way, forgotten or not known.
 fn object(mapping: &Mapping) -> Option<Object> {
-    if !matches!(mapping.state, MappingState::Remote | MappingState::Moved) {
+    use MappingState::{External, Moved, Remote};
+    if !matches!(mapping.state, Remote | Moved | External) {
         return None;
     }
     let mut object = Object::new();
@@ -67,6 +68,8 @@ fn object(mapping: &Mapping) -> Option<Object> {
     put_text(&mut object, "mac", mapping.mac);
     put(&mut object, "gen", mapping.gen);
     put_text(&mut object, "state", mapping.state.name());
+    put_text(&mut object, "external", mapping.external);
+    put(&mut object, "slot", mapping.slot);
     put(&mut object, "peer-vni", mapping.peer_vni.map(Vni::get));
     put_ms(&mut object, "soft-ttl", mapping.soft_ttl);
     put_ms(&mut object, "hard-ttl", mapping.hard_ttl);
@@ -233,10 +236,10 @@ fn parse(line: &[u8]) -> Result<MappingSet, String> {
     let Value::Object(object) = value else {
         return Err("not an object with the keys vni, address and locator".into());
     };
-    let (mut vni, mut address, mut locator) = (None, None, None);
+    let (mut vni, mut address, mut locator, mut external) = (None, None, None, None);
     let (mut mac, mut gen, mut peer_vni) = (None, None, None);
-    let (mut soft_ttl, mut hard_ttl) = (None, None);
-    let mut state = MappingState::Remote;
+    let (mut soft_ttl, mut hard_ttl, mut slot) = (None, None, None);
+    let mut state = None;
     for (key, value) in &object {
         let wrong = |what: String| format!("{key}: {what}");
         match key.as_str() {
@@ -248,31 +251,56 @@ fn parse(line: &[u8]) -> Result<MappingSet, String> {
                 let no_address = |_| wrong("an IPv4 address such as 10.0.0.3".into());
                 address = Some(plain(value).parse().map_err(no_address)?);
             }
+            "external" => {
+                let no_address = |_| wrong("an IPv6 address such as 2001:db8::9".into());
+                external = Some(plain(value).parse().map_err(no_address)?);
+            }
             "gen" => gen = Some(number(value, 1, GEN_MAX).map_err(wrong)?),
+            "slot" => {
+                let number = number(value, 1, 63).map_err(wrong)?;
+                slot = u8::try_from(number).ok();
+            }
             "soft-ttl" => soft_ttl = Some(ttl(value).map_err(wrong)?),
             "hard-ttl" => hard_ttl = Some(ttl(value).map_err(wrong)?),
             "state" => {
                 state = match plain(value).as_str() {
-                    "remote" => MappingState::Remote,
-                    "moved" => MappingState::Moved,
-                    _ => return Err(wrong("remote or moved can be imported".into())),
+                    "remote" => Some(MappingState::Remote),
+                    "moved" => Some(MappingState::Moved),
+                    "external" => Some(MappingState::External),
+                    _ => return Err(wrong("remote, moved or external can be imported".into())),
                 }
             }
             _ => return Err(format!("unknown key {key}")),
         }
     }
+    let node = MappingSet::negative(
+        vni.ok_or("vni is missing")?,
+        address.ok_or("address is missing")?,
+    );
+    use MappingState::{External, Moved, Remote};
+    let state = match (state, locator, external) {
+        (None | Some(Remote), Some(_), None) => Remote,
+        (Some(Moved), Some(_), None) => Moved,
+        // It is the address that makes a mapping external; see `mapping set --external`.
+        (None | Some(External), None, Some(_)) => Remote,
+        (Some(External), _, None) => return Err("external is missing".into()),
+        (_, None, None) => return Err("locator is missing".into()),
+        (_, Some(_), Some(_)) => {
+            return Err("locator: what is external is behind no host".into());
+        }
+        _ => return Err("state: what has an external address is external".into()),
+    };
     Ok(MappingSet {
+        state,
+        locator,
+        external,
+        slot,
         mac,
         gen,
         peer_vni,
         soft_ttl,
         hard_ttl,
-        state,
-        ..MappingSet::remote(
-            vni.ok_or("vni is missing")?,
-            address.ok_or("address is missing")?,
-            locator.ok_or("locator is missing")?,
-        )
+        ..node
     })
 }
 
@@ -363,6 +391,8 @@ mod tests {
             mac: set.mac,
             gen: set.gen,
             state: set.state,
+            external: None,
+            slot: None,
             ifindex: None,
             netns_id: None,
             peer_vni: set.peer_vni,
@@ -373,6 +403,20 @@ mod tests {
         };
         let line = Value::Object(object(&mapping).unwrap()).to_string();
         assert_eq!(line, LINE);
+        let line = r#"{"vni":7,"address":"10.0.0.3","state":"external","external":"2001:db8::9"}"#;
+        let external = parsed(line).unwrap();
+        let external = Mapping {
+            state: MappingState::External,
+            external: external.external,
+            locator: None,
+            mac: None,
+            gen: None,
+            peer_vni: None,
+            soft_ttl: None,
+            hard_ttl: None,
+            ..mapping
+        };
+        assert_eq!(Value::Object(object(&external).unwrap()).to_string(), line);
         for state in [
             MappingState::Local,
             MappingState::Deleted,
@@ -408,7 +452,26 @@ mod tests {
             ),
             (r#"{"vni":7,"gen":0}"#, "gen: a number from 1 to"),
             (r#"{"vni":7,"gen":"5"}"#, "gen: a number from 1 to"),
-            (r#"{"vni":7,"state":"local"}"#, "state: remote or moved"),
+            (
+                r#"{"vni":7,"state":"local"}"#,
+                "state: remote, moved or external",
+            ),
+            (
+                r#"{"vni":7,"address":"10.0.0.3","state":"external"}"#,
+                "external is missing",
+            ),
+            (
+                r#"{"vni":7,"address":"10.0.0.3","external":"2001:db8::9","locator":"fd00:a:1:2::/64"}"#,
+                "locator: what is external",
+            ),
+            (
+                r#"{"vni":7,"address":"10.0.0.3","external":"2001:db8::9","state":"moved"}"#,
+                "state: what has an external address",
+            ),
+            (
+                r#"{"vni":7,"external":"10.0.0.9"}"#,
+                "external: an IPv6 address",
+            ),
             (
                 r#"{"vni":7,"hard-ttl":604800001}"#,
                 "hard-ttl: a number from 0 to 604800000",

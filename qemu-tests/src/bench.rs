@@ -20,7 +20,7 @@ use crate::payload::Payload;
 use crate::protocol::Message;
 
 /// How long one guest may take. On two idle cores it takes half a minute.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// The columns of the table, and the keys of `bench.json`.
 const FIGURES: &[&str] = &[
@@ -148,6 +148,27 @@ pub fn run(
     Ok(())
 }
 
+/// Measures what grows with the number of mappings and what must not, shows and keeps the figures.
+pub fn scale(environment: &Environment, payload: &Payload, mappings: u32) -> io::Result<()> {
+    println!(
+        "kernel {}: instructions, counted by QEMU",
+        environment.kernel_version
+    );
+    print!("{mappings} mappings …");
+    let program = vec!["/ovnet/bench/scale".to_owned(), mappings.to_string()];
+    let outcome = tell(environment, payload, "scale", program, Clock::Instructions)?;
+    println!();
+    for (name, value) in &outcome.figures {
+        println!("{name:24} {value:>12.1}");
+    }
+    let path = environment.checkout.join("out/scale.json");
+    let document = json!({ "kernel": environment.kernel_version, "mappings": mappings,
+        "figures": outcome.figures });
+    fs::write(&path, serde_json::to_string_pretty(&document)? + "\n")?;
+    println!("\nfigures: {}", path.display());
+    Ok(())
+}
+
 /// Boots a guest for one kind and takes what it prints.
 fn measure(
     environment: &Environment,
@@ -156,10 +177,21 @@ fn measure(
     profile: Option<&str>,
     clock: Clock,
 ) -> io::Result<Outcome> {
-    progress("boot")?;
-    let mut group = Group::boot(environment, payload, 1, clock)?;
     let mut program = vec!["/ovnet/bench/measure".to_owned(), kind.name.clone()];
     program.extend(profile.map(str::to_owned));
+    tell(environment, payload, &kind.name, program, clock)
+}
+
+/// Boots a guest for a program and takes what it prints.
+fn tell(
+    environment: &Environment,
+    payload: &Payload,
+    name: &str,
+    program: Vec<String>,
+    clock: Clock,
+) -> io::Result<Outcome> {
+    progress("boot")?;
+    let mut group = Group::boot(environment, payload, 1, clock)?;
     group.send(0, &Message::Run(program))?;
     let deadline = Instant::now() + PATIENCE;
     let (mut text, mut errors) = (Vec::new(), Vec::new());
@@ -179,7 +211,7 @@ fn measure(
             Some((_, Event::Control(Message::Stderr(bytes)))) => errors.extend(bytes),
             Some((_, Event::Control(Message::Exit(status)))) => break status,
             Some(_) => {}
-            None => return Err(io::Error::other(format!("{}: not done in time", kind.name))),
+            None => return Err(io::Error::other(format!("{name}: not done in time"))),
         }
     };
     let complaint = group.machines[0].console.take_complaint();
@@ -187,8 +219,7 @@ fn measure(
         return Ok(outcome);
     }
     Err(io::Error::other(format!(
-        "{} failed with status {status}:\n{}{}",
-        kind.name,
+        "{name} failed with status {status}:\n{}{}",
         String::from_utf8_lossy(&errors),
         complaint.unwrap_or_default().join("\n")
     )))

@@ -12,6 +12,8 @@
 //! # timeout: 120           seconds until it counts as hung; 60 if absent
 //! # expect: failure        the harness's own cases: how the case must end,
 //!                          one of failure, timeout, kernel-report
+//! # stock: a reason        why it makes sense on stock kernels alone
+//! # debug: a reason        why it makes sense on the debug kernel alone
 //! ```
 
 use std::fmt;
@@ -46,6 +48,15 @@ impl fmt::Display for Ending {
     }
 }
 
+/// The kind of kernel that a case is only for, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// Kernels as they are distributed.
+    Stock(String),
+    /// The kernel that checks itself.
+    Debug(String),
+}
+
 /// One case.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -61,6 +72,10 @@ pub struct Case {
     pub timeout: Duration,
     /// The ending that is a pass, if not success.
     pub expect: Option<Ending>,
+    /// The kernels it is for, if not all.
+    pub only: Option<Only>,
+    /// Whether it judges what the cases before it did to the guests.
+    pub judges_others: bool,
     /// What a guest runs, without the variables.
     pub command: Vec<String>,
 }
@@ -96,6 +111,8 @@ impl Case {
             guests: case.guests,
             timeout: Duration::from_secs(case.timeout),
             expect: None,
+            only: None,
+            judges_others: false,
             command: ["ovnet-cases", case.name].map(str::to_owned).to_vec(),
         }
     }
@@ -108,6 +125,8 @@ impl Case {
             guests: 1,
             timeout: Duration::from_secs(60),
             expect: None,
+            only: None,
+            judges_others: false,
             command: [
                 "bash",
                 "-c",
@@ -140,6 +159,8 @@ impl Case {
                         _ => return Err(format!("no case can be expected to end in {value}")),
                     });
                 }
+                "stock" => case.only = Some(Only::Stock(value.to_owned())),
+                "debug" => case.only = Some(Only::Debug(value.to_owned())),
                 _ => {}
             }
         }
@@ -150,6 +171,32 @@ impl Case {
             return Err(format!("{} guests are not between 1 and 16", case.guests));
         }
         Ok(case)
+    }
+
+    /// The case that comes after all others of that many guests on the debug
+    /// kernel: nothing that was allocated is lost.
+    pub fn leaks(guests: usize) -> Case {
+        Case {
+            name: format!("leaks-{guests}"),
+            title: "no memory was lost since the boot".to_owned(),
+            rows: Vec::new(),
+            guests,
+            timeout: Duration::from_secs(60),
+            expect: None,
+            only: None,
+            judges_others: true,
+            command: vec!["/ovnet/guest/leaks".to_owned()],
+        }
+    }
+
+    /// Why it makes no sense on this kernel, if so; `debug`: it is the one that
+    /// checks itself.
+    pub fn unfit(&self, debug: bool) -> Option<&str> {
+        match &self.only {
+            Some(Only::Stock(reason)) if debug => Some(reason),
+            Some(Only::Debug(reason)) if !debug => Some(reason),
+            _ => None,
+        }
     }
 
     /// Whether a filter names this case: part of its name, or a requirement.
@@ -175,6 +222,18 @@ mod tests {
         assert_eq!((case.guests, case.timeout.as_secs()), (3, 90));
         assert_eq!(case.expect, Some(Ending::Timeout));
         assert!(case.matches("TX2") && case.matches("ar") && !case.matches("TX9"));
+    }
+
+    #[test]
+    fn a_case_may_be_for_one_kind_of_kernel_only() {
+        let of = |line| Case::from_script("x", &format!("# case: x\n{line}\n")).unwrap();
+        let stock = of("# stock: it needs modules");
+        assert_eq!(stock.unfit(true), Some("it needs modules"));
+        assert_eq!(stock.unfit(false), None);
+        let debug = of("# debug: it needs checks");
+        assert_eq!(debug.unfit(false), Some("it needs checks"));
+        assert_eq!(debug.unfit(true), None);
+        assert_eq!(of("").unfit(true), None);
     }
 
     #[test]

@@ -13,8 +13,11 @@ use crate::protocol::{END_OF_PROGRAM, FIRST_PROCESS};
 const COMPLAINTS: &[&str] = &[
     "WARNING:",
     "BUG:",
+    // The slab allocator's reports, of objects that remain for one.
+    "] BUG ",
     "Oops",
     "INFO: possible",
+    "INFO: trying to register",
     "INFO: task",
     "INFO: rcu",
     "rcu: INFO:",
@@ -42,6 +45,9 @@ const COMPLAINTS: &[&str] = &[
     "Call Trace:",
     "invalid opcode",
     "segfault",
+    // KUnit, in the kernel of whom a module runs its tests when it is loaded.
+    "ASSERTION FAILED",
+    "EXPECTATION FAILED",
 ];
 
 /// Said by healthy kernels although it looks like a complaint.
@@ -188,6 +194,36 @@ mod tests {
         );
         assert!(console.take_complaint().is_none());
         assert_eq!(console.tail(1), ["[2.0] ovnet-test: end of program 7"]);
+    }
+
+    #[test]
+    fn what_a_kernel_that_checks_itself_reports_is_a_complaint() {
+        for line in [
+            "[   31.0] BUG: KASAN: slab-use-after-free in ovnet_tx+0x1/0x2 [ovnet]",
+            "[   31.0] WARNING: possible circular locking dependency detected",
+            "[   31.0] WARNING: inconsistent lock state",
+            "[   31.0] WARNING: suspicious RCU usage",
+            "[   31.0] INFO: trying to register non-static key.",
+            "[   31.0] BUG: sleeping function called from invalid context at a.c:1",
+            "[   31.0] BUG: scheduling while atomic: ovctl/91/0x00000002",
+            "[   31.0] ODEBUG: free active (active state 0) object: ff11 object type: rcu_head",
+            "[   31.0] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+            "[   31.0] UBSAN: array-index-out-of-bounds in a.c:1:1",
+            "[   31.0] refcount_t: underflow; use-after-free.",
+            "[   31.0] ref_tracker: reference already released.",
+            "[   31.0] unregister_netdevice: waiting for v0 to become free. Usage count = 2",
+            "[   31.0] list_del corruption. prev->next should be ff11, but was ff12",
+            "[   31.0] BUG skbuff_small_head (Not tainted): Objects remaining on shutdown",
+            "[   31.0] rcu: INFO: rcu_preempt self-detected stall on CPU",
+            "[   31.0] INFO: task ip:91 blocked for more than 122 seconds.",
+            "[   31.0]     # a_cell: ASSERTION FAILED at module/net/tests/rcu.rs:1",
+        ] {
+            assert_eq!(
+                watch(&format!("{line}\n")).1,
+                [News::Complaint, News::Closed],
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -63,10 +63,15 @@ impl Environment {
         })
     }
 
+    /// Whether its kernel is the one that checks itself.
+    pub fn is_debug(&self) -> bool {
+        self.kernel_version.contains("-debug-")
+    }
+
     /// How much longer than usual its kernel takes: one that checks itself is slow.
     pub fn patience(&self) -> u32 {
-        if self.kernel_version.contains("-debug-") {
-            15
+        if self.is_debug() {
+            10
         } else {
             1
         }

@@ -27,5 +27,6 @@ pub mod overlay;
 pub mod payload;
 pub mod protocol;
 pub mod report;
+pub mod selection;
 pub mod suite;
 pub mod wire;

@@ -72,7 +72,7 @@ impl Group {
         let mut attempt = 1;
         loop {
             let mut group = Group::start(environment, payload, guests, clock)?;
-            match group.wait_until_ready() {
+            match group.wait_until_ready(environment) {
                 Ok(()) => return Ok(group),
                 Err(_) if attempt < ATTEMPTS && group.died_early() => {
                     eprintln!("note: boot {attempt} ended before its first process; booting again");
@@ -125,8 +125,8 @@ impl Group {
         Ok(group)
     }
 
-    fn wait_until_ready(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + BOOT;
+    fn wait_until_ready(&mut self, environment: &Environment) -> io::Result<()> {
+        let deadline = Instant::now() + BOOT * environment.patience().min(3);
         let mut waiting = self.machines.len();
         while waiting > 0 {
             match self.next(deadline) {
@@ -266,7 +266,15 @@ pub fn qemu(
         }
     };
     command
-        .args(["-smp", cpus, "-m", "1G"])
+        // What a kernel remembers to check itself takes as much again. And the
+        // other machine describes its interrupts by a program, which takes such
+        // a kernel longer than the 30 s that ACPI gives it.
+        .args(if environment.is_debug() {
+            ["-machine", "q35", "-m", "2G"]
+        } else {
+            ["-machine", "pc", "-m", "1G"]
+        })
+        .args(["-smp", cpus])
         .args([
             "-nodefaults",
             "-no-user-config",

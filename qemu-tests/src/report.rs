@@ -19,7 +19,7 @@ pub fn write(directory: &Path, outcomes: &[Outcome]) -> io::Result<()> {
 /// The summary; its last line reads `N passed, N failed`.
 pub fn summary(outcomes: &[Outcome]) -> String {
     let mut covered: BTreeMap<&str, bool> = BTreeMap::new();
-    for outcome in outcomes {
+    for outcome in outcomes.iter().filter(|o| o.skipped.is_none()) {
         for row in &outcome.case.rows {
             *covered.entry(row).or_insert(true) &= outcome.failure.is_none();
         }
@@ -34,6 +34,11 @@ pub fn summary(outcomes: &[Outcome]) -> String {
     };
     let failed: Vec<&Outcome> = outcomes.iter().filter(|o| o.failure.is_some()).collect();
     let mut text = String::new();
+    for outcome in outcomes {
+        if let Some(reason) = &outcome.skipped {
+            text += &format!("skipped: {}: {reason}\n", outcome.case.name);
+        }
+    }
     for outcome in &failed {
         text += &format!("failed: {}\n", outcome.case.name);
     }
@@ -44,7 +49,7 @@ pub fn summary(outcomes: &[Outcome]) -> String {
     }
     text + &format!(
         "{} passed, {} failed",
-        outcomes.len() - failed.len(),
+        outcomes.iter().filter(|outcome| outcome.passed()).count(),
         failed.len()
     )
 }
@@ -60,16 +65,22 @@ fn ktap(outcomes: &[Outcome]) -> String {
         for line in outcome.failure.iter().flat_map(|failure| failure.lines()) {
             text += &format!("# {line}\n");
         }
-        text += &format!("{word} {} {}\n", index + 1, outcome.case.name);
+        let skip = match &outcome.skipped {
+            Some(reason) => format!(" # SKIP {reason}"),
+            None => String::new(),
+        };
+        text += &format!("{word} {} {}{skip}\n", index + 1, outcome.case.name);
     }
     text
 }
 
 fn junit(outcomes: &[Outcome]) -> String {
     let failures = outcomes.iter().filter(|o| o.failure.is_some()).count();
+    let skipped = outcomes.iter().filter(|o| o.skipped.is_some()).count();
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <testsuite name=\"ovnet-kernel\" tests=\"{}\" failures=\"{failures}\">\n",
+         <testsuite name=\"ovnet-kernel\" tests=\"{}\" failures=\"{failures}\" \
+         skipped=\"{skipped}\">\n",
         outcomes.len()
     );
     for outcome in outcomes {
@@ -85,6 +96,9 @@ fn junit(outcomes: &[Outcome]) -> String {
                 escape(first),
                 escape(failure)
             );
+        }
+        if let Some(reason) = &outcome.skipped {
+            text += &format!("<skipped message=\"{}\"/>", escape(reason));
         }
         text += "</testcase>\n";
     }
@@ -126,10 +140,13 @@ mod tests {
                 guests: 1,
                 timeout: Duration::from_secs(1),
                 expect: None,
+                only: None,
+                judges_others: false,
                 command: Vec::new(),
             },
             elapsed: Duration::from_millis(1500),
             failure: failure.map(str::to_owned),
+            skipped: None,
         }
     }
 
@@ -148,5 +165,23 @@ mod tests {
             "KTAP version 1\n1..2\nok 1 a\n# failure: <x>\u{1b}\nnot ok 2 b\n"
         );
         assert!(junit(&outcomes).contains("failure: &lt;x&gt;\\x1b</failure>"));
+    }
+
+    #[test]
+    fn a_skipped_case_neither_passed_nor_covers_anything() {
+        let skipped = outcome("a", &["TX1"], None).case;
+        let outcomes = [
+            Outcome::skipped(&skipped, "needs <y>"),
+            outcome("b", &["TX2"], None),
+        ];
+        assert_eq!(
+            summary(&outcomes),
+            "skipped: a: needs <y>\ncovered: TX2\n1 passed, 0 failed"
+        );
+        assert_eq!(
+            ktap(&outcomes),
+            "KTAP version 1\n1..2\nok 1 a # SKIP needs <y>\nok 2 b\n"
+        );
+        assert!(junit(&outcomes).contains("<skipped message=\"needs &lt;y&gt;\"/>"));
     }
 }

@@ -30,6 +30,25 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// What went wrong, if it failed.
     pub failure: Option<String>,
+    /// Why it did not run, if so.
+    pub skipped: Option<String>,
+}
+
+impl Outcome {
+    /// The outcome of a case that makes no sense here.
+    pub fn skipped(case: &Case, reason: &str) -> Outcome {
+        Outcome {
+            case: case.clone(),
+            elapsed: Duration::ZERO,
+            failure: None,
+            skipped: Some(reason.to_owned()),
+        }
+    }
+
+    /// Whether it ran and all was well.
+    pub fn passed(&self) -> bool {
+        self.failure.is_none() && self.skipped.is_none()
+    }
 }
 
 /// A bad end and what there is to say about it.
@@ -71,6 +90,13 @@ impl<'a> Suite<'a> {
         }
     }
 
+    /// Whether guests that ran the last case, so many, are still there.
+    pub fn has_guests(&self, guests: usize) -> bool {
+        self.group
+            .as_ref()
+            .is_some_and(|group| group.machines.len() == guests)
+    }
+
     /// Runs one case.
     pub fn run(&mut self, case: &Case) -> Outcome {
         let booted = self.boot(case.guests);
@@ -95,6 +121,7 @@ impl<'a> Suite<'a> {
             case: case.clone(),
             elapsed: start.elapsed(),
             failure,
+            skipped: None,
         }
     }
 
@@ -129,6 +156,7 @@ impl<'a> Suite<'a> {
                 format!("CASE={}", case.name),
                 format!("KERNEL_VERSION={}", self.environment.kernel_version),
                 format!("ACCEL={accelerator}"),
+                format!("PATIENCE={}", self.environment.patience()),
             ]);
             program.push("/ovnet/guest/case".to_owned());
             program.extend(case.command.iter().cloned());

@@ -348,6 +348,22 @@ impl SubstratePrefix {
         SubstratePrefix([a, b, c, d, e, f, g, h, 0, x, y, z])
     }
 
+    /// The prefix of nodes behind the port in a slot of 6 bits (`AD3`); slot 0 is none.
+    #[inline]
+    pub const fn in_slot(locator: Locator, vni: Vni, slot: u8) -> SubstratePrefix {
+        let SubstratePrefix([a, b, c, d, e, f, g, h, _, x, y, z]) =
+            SubstratePrefix::new(locator, vni);
+        let form = if slot == 0 { 0 } else { slot << 2 | 2 };
+        SubstratePrefix([a, b, c, d, e, f, g, h, form, x, y, z])
+    }
+
+    /// The same prefix without a slot.
+    #[inline]
+    pub const fn plain(&self) -> SubstratePrefix {
+        let [a, b, c, d, e, f, g, h, _, x, y, z] = self.0;
+        SubstratePrefix([a, b, c, d, e, f, g, h, 0, x, y, z])
+    }
+
     /// The first 12 bytes of a substrate address.
     #[inline]
     pub const fn of(address: &[u8; 16]) -> SubstratePrefix {

@@ -72,7 +72,7 @@ pub const fn adjust(field: u16, delta: u16) -> u16 {
 }
 
 /// [`sum`] of an IPv4 header without options, for every packet has one.
-#[inline]
+#[inline(always)]
 const fn sum_of_header(header: &[u8; 20]) -> u16 {
     #[rustfmt::skip]
     let &[

@@ -96,11 +96,15 @@ pub enum DropReason {
     PortInactive = 39,
     /// A packet for a node that has moved on, which was sent on too often.
     ForwardLoop = 40,
+    /// No peering lets nodes of the one network send to those of the other.
+    NotAuthorised = 41,
+    /// A rule of the network, or what it does without one, refuses the packet.
+    Policy = 42,
 }
 
 impl DropReason {
     /// How many reasons there are; every reason as a number is smaller.
-    pub const COUNT: usize = 41;
+    pub const COUNT: usize = 43;
 
     /// Every reason, in the order of its number.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -145,6 +149,8 @@ impl DropReason {
         DropReason::NewAddress,
         DropReason::PortInactive,
         DropReason::ForwardLoop,
+        DropReason::NotAuthorised,
+        DropReason::Policy,
     ];
 
     /// The word of the netlink specification.
@@ -192,6 +198,8 @@ impl DropReason {
             DropReason::NewAddress => "new-address",
             DropReason::PortInactive => "port-inactive",
             DropReason::ForwardLoop => "forward-loop",
+            DropReason::NotAuthorised => "not-authorised",
+            DropReason::Policy => "policy",
         }
     }
 
@@ -279,6 +287,12 @@ impl DropReason {
             DropReason::ForwardLoop => {
                 "A packet for a node that has moved on, which was sent on too often."
             }
+            DropReason::NotAuthorised => {
+                "No peering lets nodes of the one network send to those of the other."
+            }
+            DropReason::Policy => {
+                "A rule of the network, or what it does without one, refuses the packet."
+            }
         }
     }
 
@@ -327,6 +341,8 @@ impl DropReason {
             38 => Some(DropReason::NewAddress),
             39 => Some(DropReason::PortInactive),
             40 => Some(DropReason::ForwardLoop),
+            41 => Some(DropReason::NotAuthorised),
+            42 => Some(DropReason::Policy),
             _ => None,
         }
     }

@@ -114,7 +114,7 @@ pub const fn carries(protocol: u8) -> bool {
 ///
 /// [`DropReason::NeedsEscape`] for options, fragments, the reserved flag and protocols that are not
 /// carried; [`DropReason::Ttl`] for TTL 0, which on the wire would mean a cleared flow label.
-#[inline]
+#[inline(always)]
 pub const fn eligible(ip: &Ipv4) -> Result<(), DropReason> {
     if ip.has_options() || ip.is_fragment() || ip.reserved || !carries(ip.protocol) {
         return Err(DropReason::NeedsEscape);

@@ -66,15 +66,16 @@ pub fn report(
     let (&[kind, code, _, _, w0, w1, w2, w3], quote) = message
         .split_first_chunk::<8>()
         .ok_or(DropReason::Malformed)?;
+    // What is no error is about nothing that was sent.
+    if kind >= 128 {
+        return Err(DropReason::SubstrateIcmp);
+    }
     let quote = unextended(kind, w0, quote)?;
     let outer = Ipv6::quoted(quote).map_err(|_| DropReason::IcmpQuote)?;
     let (src, dst) = (
         SubstrateAddress::decode(&outer.src),
         SubstrateAddress::decode(&outer.dst),
     );
-    if src.vni != dst.vni {
-        return Err(DropReason::NetworkMismatch);
-    }
     let sent = Sent::restore(&outer, quote.get(IPV6_LEN..).unwrap_or_default())?;
     if dst.group || !sent.may_be_reported() {
         return Err(DropReason::IcmpQuote);

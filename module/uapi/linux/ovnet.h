@@ -99,6 +99,32 @@ enum ovnet_fidelity {
 };
 
 /**
+ * enum ovnet_direction - Which packets a rule of a network is about, as its
+ *   nodes see it.
+ * @OVNET_DIRECTION_IN: Packets to nodes of the network, where they arrive.
+ * @OVNET_DIRECTION_OUT: Packets from nodes of the network, where they are
+ *   sent.
+ */
+enum ovnet_direction {
+	OVNET_DIRECTION_IN,
+	OVNET_DIRECTION_OUT,
+};
+
+/**
+ * enum ovnet_action - What becomes of a packet that a rule is about.
+ * @OVNET_ACTION_ALLOW: It goes on.
+ * @OVNET_ACTION_DENY: It is dropped.
+ * @OVNET_ACTION_REJECT: It is dropped, and its sender told by ICMP that
+ *   communication is administratively prohibited, if the sender is a node of
+ *   this host.
+ */
+enum ovnet_action {
+	OVNET_ACTION_ALLOW,
+	OVNET_ACTION_DENY,
+	OVNET_ACTION_REJECT,
+};
+
+/**
  * enum ovnet_event_kind
  * @OVNET_EVENT_KIND_MISS: A node asked for, or sent to, an address without a
  *   mapping.
@@ -115,6 +141,9 @@ enum ovnet_fidelity {
  * @OVNET_EVENT_KIND_CLAIM: A node announced an address that is another node's.
  * @OVNET_EVENT_KIND_STALE: A host, the locator attribute, still sends here
  *   what this host forwards: its mapping is out of date.
+ * @OVNET_EVENT_KIND_REFUSED: A packet was not-authorised, or refused by
+ *   policy: address is that of the node here, peer-vni and peer-address are
+ *   those of the other one.
  */
 enum ovnet_event_kind {
 	OVNET_EVENT_KIND_MISS,
@@ -126,6 +155,7 @@ enum ovnet_event_kind {
 	OVNET_EVENT_KIND_NEW_ADDRESS,
 	OVNET_EVENT_KIND_CLAIM,
 	OVNET_EVENT_KIND_STALE,
+	OVNET_EVENT_KIND_REFUSED,
 };
 
 /**
@@ -216,6 +246,10 @@ enum ovnet_stats_scope {
  *   here.
  * @OVNET_DROP_REASON_FORWARD_LOOP: A packet for a node that has moved on,
  *   which was sent on too often.
+ * @OVNET_DROP_REASON_NOT_AUTHORISED: No peering lets nodes of the one network
+ *   send to those of the other.
+ * @OVNET_DROP_REASON_POLICY: A rule of the network, or what it does without
+ *   one, refuses the packet.
  */
 enum ovnet_drop_reason {
 	OVNET_DROP_REASON_MALFORMED,
@@ -259,6 +293,8 @@ enum ovnet_drop_reason {
 	OVNET_DROP_REASON_NEW_ADDRESS,
 	OVNET_DROP_REASON_PORT_INACTIVE,
 	OVNET_DROP_REASON_FORWARD_LOOP,
+	OVNET_DROP_REASON_NOT_AUTHORISED,
+	OVNET_DROP_REASON_POLICY,
 };
 
 enum {
@@ -278,6 +314,9 @@ enum {
 	OVNET_A_NETWORK_PORTS,
 	OVNET_A_NETWORK_MAPPINGS,
 	OVNET_A_NETWORK_FIDELITY,
+	OVNET_A_NETWORK_POLICY_IN,
+	OVNET_A_NETWORK_POLICY_OUT,
+	OVNET_A_NETWORK_RULES,
 
 	__OVNET_A_NETWORK_MAX,
 	OVNET_A_NETWORK_MAX = (__OVNET_A_NETWORK_MAX - 1)
@@ -298,6 +337,7 @@ enum {
 	OVNET_A_PORT_SOURCE,
 	OVNET_A_PORT_PARKED,
 	OVNET_A_PORT_IDLE,
+	OVNET_A_PORT_SLOT,
 
 	__OVNET_A_PORT_MAX,
 	OVNET_A_PORT_MAX = (__OVNET_A_PORT_MAX - 1)
@@ -327,6 +367,7 @@ enum {
 	OVNET_A_MAPPING_IDLE,
 	OVNET_A_MAPPING_PARKED,
 	OVNET_A_MAPPING_EXTERNAL,
+	OVNET_A_MAPPING_SLOT,
 
 	__OVNET_A_MAPPING_MAX,
 	OVNET_A_MAPPING_MAX = (__OVNET_A_MAPPING_MAX - 1)
@@ -340,6 +381,53 @@ enum {
 
 	__OVNET_A_MAPPING_BATCH_MAX,
 	OVNET_A_MAPPING_BATCH_MAX = (__OVNET_A_MAPPING_BATCH_MAX - 1)
+};
+
+enum {
+	OVNET_A_PEERING_FROM = 1,
+	OVNET_A_PEERING_TO,
+	OVNET_A_PEERING_SRC,
+	OVNET_A_PEERING_SRC_LEN,
+	OVNET_A_PEERING_DST,
+	OVNET_A_PEERING_DST_LEN,
+
+	__OVNET_A_PEERING_MAX,
+	OVNET_A_PEERING_MAX = (__OVNET_A_PEERING_MAX - 1)
+};
+
+enum {
+	OVNET_A_RULE_ID = 1,
+	OVNET_A_RULE_DIRECTION,
+	OVNET_A_RULE_PRIORITY,
+	OVNET_A_RULE_ACTION,
+	OVNET_A_RULE_SRC,
+	OVNET_A_RULE_SRC_LEN,
+	OVNET_A_RULE_DST,
+	OVNET_A_RULE_DST_LEN,
+	OVNET_A_RULE_PROTOCOL,
+	OVNET_A_RULE_SPORT_MIN,
+	OVNET_A_RULE_SPORT_MAX,
+	OVNET_A_RULE_DPORT_MIN,
+	OVNET_A_RULE_DPORT_MAX,
+	OVNET_A_RULE_ICMP_TYPE,
+	OVNET_A_RULE_ICMP_CODE,
+	OVNET_A_RULE_SIZE_MIN,
+	OVNET_A_RULE_SIZE_MAX,
+	OVNET_A_RULE_PEER,
+	OVNET_A_RULE_PACKETS,
+	OVNET_A_RULE_BYTES,
+
+	__OVNET_A_RULE_MAX,
+	OVNET_A_RULE_MAX = (__OVNET_A_RULE_MAX - 1)
+};
+
+enum {
+	OVNET_A_POLICY_VNI = 1,
+	OVNET_A_POLICY_RULE,
+	OVNET_A_POLICY_ID,
+
+	__OVNET_A_POLICY_MAX,
+	OVNET_A_POLICY_MAX = (__OVNET_A_POLICY_MAX - 1)
 };
 
 enum {
@@ -386,6 +474,11 @@ enum {
 	OVNET_A_EVENT_IFINDEX,
 	OVNET_A_EVENT_IFNAME,
 	OVNET_A_EVENT_SUPPRESSED,
+	OVNET_A_EVENT_PEER_VNI,
+	OVNET_A_EVENT_PEER_ADDRESS,
+	OVNET_A_EVENT_DIRECTION,
+	OVNET_A_EVENT_REASON,
+	OVNET_A_EVENT_RULE,
 
 	__OVNET_A_EVENT_MAX,
 	OVNET_A_EVENT_MAX = (__OVNET_A_EVENT_MAX - 1)
@@ -407,6 +500,12 @@ enum ovnet_cmd {
 	OVNET_CMD_STATS_GET,
 	OVNET_CMD_EVENT,
 	OVNET_CMD_MAPPING_BATCH,
+	OVNET_CMD_RULE_SET,
+	OVNET_CMD_RULE_DEL,
+	OVNET_CMD_RULE_GET,
+	OVNET_CMD_PEERING_SET,
+	OVNET_CMD_PEERING_DEL,
+	OVNET_CMD_PEERING_GET,
 
 	__OVNET_CMD_MAX,
 	OVNET_CMD_MAX = (__OVNET_CMD_MAX - 1)

@@ -15,8 +15,8 @@ use neli::types::{Buffer, GenlBuffer};
 use neli::FromBytesWithInput;
 
 use crate::generated::{
-    DropAttr, EventAttr, HostAttr, MappingAttr, MappingBatchAttr, NetworkAttr, PortAttr,
-    SourceAttr, StatsAttr,
+    DropAttr, EventAttr, HostAttr, MappingAttr, MappingBatchAttr, NetworkAttr, PeeringAttr,
+    PolicyAttr, PortAttr, RuleAttr, SourceAttr, StatsAttr,
 };
 use crate::message::{align, ATTR_HEADER};
 use crate::Error;
@@ -54,7 +54,10 @@ attr_sets!(
     MappingBatchAttr,
     DropAttr,
     StatsAttr,
-    EventAttr
+    EventAttr,
+    PeeringAttr,
+    RuleAttr,
+    PolicyAttr
 );
 
 /// Sets of the generic netlink controller and of numbers without words.
@@ -255,9 +258,9 @@ mod tests {
     fn an_attribute_is_read_by_number_whatever_its_flags_and_neighbours() {
         #[rustfmt::skip]
         let bytes = [
-            // A u8 with three bytes of padding, then NLA_F_NESTED set on number 8.
+            // A u8 with three bytes of padding, then NLA_F_NESTED set on number 98.
             5, 0, 2, 0, 64, 0, 0, 0,
-            8, 0, 8, 0x80, 1, 2, 3, 4,
+            8, 0, 98, 0x80, 1, 2, 3, 4,
             // Unknown to this version of the set.
             4, 0, 99, 0,
         ];
@@ -265,7 +268,7 @@ mod tests {
         assert_eq!(reader.u8(NetworkAttr::Ttl).unwrap(), Some(64));
         assert_eq!(reader.u32(NetworkAttr::Vni).unwrap(), None);
         assert_eq!(
-            reader.bytes(NetworkAttr::UnrecognizedConst(8)),
+            reader.bytes(NetworkAttr::UnrecognizedConst(98)),
             Some(&[1, 2, 3, 4][..])
         );
         assert!(reader.flag(NetworkAttr::UnrecognizedConst(99)));

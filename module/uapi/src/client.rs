@@ -11,13 +11,14 @@ use crate::attrs::{AttrSet, Writer};
 use crate::connection::{genl, Connection, Record};
 use crate::event::Events;
 use crate::family::Family;
-use crate::generated::{Command, MappingAttr, StatsAttr, FAMILY_VERSION};
+use crate::generated::{Command, MappingAttr, PeeringAttr, PolicyAttr, StatsAttr, FAMILY_VERSION};
 use crate::host::host_key;
 use crate::mapping::mapping_key;
 use crate::network::network_key;
+use crate::rule::{policy_key, rules};
 use crate::{
     BatchResult, Counted, Device, Dump, Error, Host, HostSet, Mapping, MappingSet, Network,
-    NetworkSet, Port, PortSet, Stats, StatsOf, StatsScope,
+    NetworkSet, Peering, Port, PortSet, Rule, RuleSet, Stats, StatsOf, StatsScope,
 };
 
 /// A connection to the module, for one host.
@@ -75,7 +76,7 @@ impl Client {
         self.call(Command::NetworkSet, network.attrs()?)
     }
 
-    /// Delete a network and its mappings. The kernel refuses while it has ports.
+    /// Delete a network with its mappings, rules and peerings. The kernel refuses while it has ports.
     pub fn network_del(&mut self, vni: Vni) -> Result<(), Error> {
         self.call(Command::NetworkDel, network_key(vni)?)
     }
@@ -156,6 +157,56 @@ impl Client {
         let mut attrs = Writer::new();
         attrs.put_some(MappingAttr::Vni, vni.map(|vni| vni.get().to_ne_bytes()))?;
         self.dump(Command::MappingGet, attrs)
+    }
+
+    /// Add rules to a network, or replace those with the same ids: all of them or none. A few hundred
+    /// fit one request.
+    pub fn rules_set(&mut self, vni: Vni, set: &[RuleSet]) -> Result<(), Error> {
+        self.call(Command::RuleSet, rules(vni, set)?)
+    }
+
+    /// Delete rules of a network: all of these or none.
+    pub fn rules_del(&mut self, vni: Vni, ids: &[u32]) -> Result<(), Error> {
+        let mut attrs = policy_key(vni)?;
+        for id in ids {
+            attrs.put(PolicyAttr::Id, id.to_ne_bytes())?;
+        }
+        self.call(Command::RuleDel, attrs)
+    }
+
+    /// One rule.
+    pub fn rule_get(&mut self, vni: Vni, id: u32) -> Result<Rule, Error> {
+        let mut attrs = policy_key(vni)?;
+        attrs.put(PolicyAttr::Id, id.to_ne_bytes())?;
+        self.get(Command::RuleGet, attrs)
+    }
+
+    /// All rules, or those of one network, of each network in the order in which they decide.
+    pub fn rules(&mut self, vni: Option<Vni>) -> Result<Dump<'_, Rule>, Error> {
+        let attrs = vni.map_or_else(|| Ok(Writer::new()), policy_key)?;
+        self.dump(Command::RuleGet, attrs)
+    }
+
+    /// Let nodes of one network send to nodes of another.
+    pub fn peering_set(&mut self, peering: &Peering) -> Result<(), Error> {
+        self.call(Command::PeeringSet, peering.attrs()?)
+    }
+
+    /// Take a peering back.
+    pub fn peering_del(&mut self, peering: &Peering) -> Result<(), Error> {
+        self.call(Command::PeeringDel, peering.attrs()?)
+    }
+
+    /// All peerings, or those from and to these networks.
+    pub fn peerings(
+        &mut self,
+        from: Option<Vni>,
+        to: Option<Vni>,
+    ) -> Result<Dump<'_, Peering>, Error> {
+        let mut attrs = Writer::new();
+        attrs.put_some(PeeringAttr::From, from.map(|vni| vni.get().to_ne_bytes()))?;
+        attrs.put_some(PeeringAttr::To, to.map(|vni| vni.get().to_ne_bytes()))?;
+        self.dump(Command::PeeringGet, attrs)
     }
 
     /// The counters of this host.
@@ -271,7 +322,7 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn a_network_request_pads_its_ttl() {
-        let network = NetworkSet { vni: vni(), ttl: Some(63), fidelity: Some(Fidelity::Exact) };
+        let network = NetworkSet { ttl: Some(63), fidelity: Some(Fidelity::Exact), ..NetworkSet::new(vni()) };
         assert_eq!(
             sent(Command::NetworkSet, network.attrs().unwrap()),
             [

@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, RawFd};
 
 use neli::consts::socket::NlFamily;
-use ovnet_engine::{Locator, Mac, SubstrateAddress, Vni};
+use ovnet_engine::{DropReason, Locator, Mac, SubstrateAddress, Vni};
 
 use crate::attrs::{require, Reader};
 use crate::connection::{Connection, Record};
 use crate::family::Family;
-use crate::generated::{Command, EventAttr, EventKind, MappingState};
+use crate::generated::{Command, Direction, EventAttr, EventKind, MappingState};
 use crate::network::vni;
 use crate::Error;
 
@@ -38,6 +38,16 @@ pub struct Event {
     pub ifname: Option<String>,
     /// Events of this kind the kernel withheld since the last one.
     pub suppressed: Option<u32>,
+    /// The network of the node at the other end.
+    pub peer_vni: Option<Vni>,
+    /// The address of the node at the other end.
+    pub peer_address: Option<Ipv4Addr>,
+    /// Whether the node here sent the packet or was to receive it.
+    pub direction: Option<Direction>,
+    /// Why the packet was dropped; the reason's number, if the kernel is newer than this crate.
+    pub reason: Option<Result<DropReason, u32>>,
+    /// The id of the rule that refused it.
+    pub rule: Option<u32>,
 }
 
 impl Record for Event {
@@ -57,6 +67,13 @@ impl Record for Event {
             ifindex: attrs.u32(EventAttr::Ifindex)?,
             ifname: attrs.string(EventAttr::Ifname),
             suppressed: attrs.u32(EventAttr::Suppressed)?,
+            peer_vni: vni(attrs, EventAttr::PeerVni)?,
+            peer_address: attrs.ipv4(EventAttr::PeerAddress)?,
+            direction: attrs.u32(EventAttr::Direction)?.map(Direction::from),
+            reason: attrs
+                .u32(EventAttr::Reason)?
+                .map(|number| DropReason::from_u32(number).ok_or(number)),
+            rule: attrs.u32(EventAttr::Rule)?,
         })
     }
 }

@@ -32,7 +32,7 @@ pub enum Command {
     HostGet = 3,
     /// Create or change a network.
     NetworkSet = 4,
-    /// Delete a network and its mappings. Refused while it has ports.
+    /// Delete a network with its mappings, rules and peerings. Refused while it has ports.
     NetworkDel = 5,
     /// One network, or all (dump).
     NetworkGet = 6,
@@ -60,6 +60,19 @@ pub enum Command {
     /// Set many mappings. Those with a generation that is too old are counted and skipped; any
     /// other refusal ends the batch, and what was set before it stays.
     MappingBatch = 15,
+    /// Add rules to a network, or replace those with the same ids: all of them at once, or none.
+    RuleSet = 16,
+    /// Delete the rules with these ids: all of them at once, or none.
+    RuleDel = 17,
+    /// One rule by network and id, or all of all networks or of one (dump).
+    RuleGet = 18,
+    /// Let nodes of one network send to nodes of another. For the way back another peering is
+    /// needed.
+    PeeringSet = 19,
+    /// Take a peering back.
+    PeeringDel = 20,
+    /// All peerings, or those from one network (dump).
+    PeeringGet = 21,
 }
 
 impl Command {
@@ -82,6 +95,12 @@ impl Command {
             Command::StatsGet => Some("stats-get"),
             Command::Event => Some("event"),
             Command::MappingBatch => Some("mapping-batch"),
+            Command::RuleSet => Some("rule-set"),
+            Command::RuleDel => Some("rule-del"),
+            Command::RuleGet => Some("rule-get"),
+            Command::PeeringSet => Some("peering-set"),
+            Command::PeeringDel => Some("peering-del"),
+            Command::PeeringGet => Some("peering-get"),
             Command::UnrecognizedConst(_) => None,
         }
     }
@@ -135,6 +154,12 @@ pub enum NetworkAttr {
     Mappings = 4,
     /// Semantic unless said otherwise.
     Fidelity = 5,
+    /// What becomes of packets to its nodes that no rule is about; allow unless said otherwise.
+    PolicyIn = 6,
+    /// The same of packets from its nodes.
+    PolicyOut = 7,
+    /// Rules of this network.
+    Rules = 8,
 }
 
 impl NetworkAttr {
@@ -147,6 +172,9 @@ impl NetworkAttr {
             NetworkAttr::Ports => Some("ports"),
             NetworkAttr::Mappings => Some("mappings"),
             NetworkAttr::Fidelity => Some("fidelity"),
+            NetworkAttr::PolicyIn => Some("policy-in"),
+            NetworkAttr::PolicyOut => Some("policy-out"),
+            NetworkAttr::Rules => Some("rules"),
             NetworkAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -188,6 +216,9 @@ pub enum PortAttr {
     Parked = 13,
     /// Milliseconds since the node sent from its address; absent if never.
     Idle = 14,
+    /// Of this host's 63 slots in the network the one whose packets the port gets, whatever their
+    /// virtual address; 0, the default, is none.
+    Slot = 15,
 }
 
 impl PortAttr {
@@ -209,6 +240,7 @@ impl PortAttr {
             PortAttr::Source => Some("source"),
             PortAttr::Parked => Some("parked"),
             PortAttr::Idle => Some("idle"),
+            PortAttr::Slot => Some("slot"),
             PortAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -278,6 +310,9 @@ pub enum MappingAttr {
     /// Instead of a locator: the IPv6 address of a machine that knows nothing of the overlay, for
     /// which the mapping's address stands in its network.
     External = 14,
+    /// Packets for the address go to the port in this slot of the host, as to a router that the
+    /// address is behind; 0, the default, to the address's own port.
+    Slot = 15,
 }
 
 impl MappingAttr {
@@ -299,6 +334,7 @@ impl MappingAttr {
             MappingAttr::Idle => Some("idle"),
             MappingAttr::Parked => Some("parked"),
             MappingAttr::External => Some("external"),
+            MappingAttr::Slot => Some("slot"),
             MappingAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -334,6 +370,144 @@ impl MappingBatchAttr {
 }
 
 impl NlAttrType for MappingBatchAttr {}
+
+/// Attributes of the set `peering`.
+#[neli_enum(serialized_type = "u16")]
+pub enum PeeringAttr {
+    /// The network whose nodes may send.
+    From = 1,
+    /// The network whose nodes they may send to.
+    To = 2,
+    /// The nodes of the one network that may; absent means all.
+    Src = 3,
+    /// Length of that prefix; absent means 32 with an address, 0 without.
+    SrcLen = 4,
+    /// The nodes of the other that they may send to; absent means all.
+    Dst = 5,
+    /// Length of that prefix; absent means 32 with an address, 0 without.
+    DstLen = 6,
+}
+
+impl PeeringAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            PeeringAttr::From => Some("from"),
+            PeeringAttr::To => Some("to"),
+            PeeringAttr::Src => Some("src"),
+            PeeringAttr::SrcLen => Some("src-len"),
+            PeeringAttr::Dst => Some("dst"),
+            PeeringAttr::DstLen => Some("dst-len"),
+            PeeringAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for PeeringAttr {}
+
+/// Attributes of the set `rule`.
+#[neli_enum(serialized_type = "u16")]
+pub enum RuleAttr {
+    /// Unique in the network.
+    Id = 1,
+    /// The `direction` attribute.
+    Direction = 2,
+    /// Lower numbers decide first, equal ones in the order of ids; absent means 1000.
+    Priority = 3,
+    /// The `action` attribute.
+    Action = 4,
+    /// Source addresses; absent means all.
+    Src = 5,
+    /// Length of that prefix; absent means 32 with an address, 0 without.
+    SrcLen = 6,
+    /// Destination addresses; absent means all.
+    Dst = 7,
+    /// Length of that prefix; absent means 32 with an address, 0 without.
+    DstLen = 8,
+    /// Protocol number; absent or 0 means any.
+    Protocol = 9,
+    /// First source port; absent means 0.
+    SportMin = 10,
+    /// Last source port; absent means 65535.
+    SportMax = 11,
+    /// First destination port; absent means 0.
+    DportMin = 12,
+    /// Last destination port; absent means 65535.
+    DportMax = 13,
+    /// ICMP type; the protocol is then 1.
+    IcmpType = 14,
+    /// ICMP code; needs icmp-type.
+    IcmpCode = 15,
+    /// Least length of the IPv4 packet; absent means 0.
+    SizeMin = 16,
+    /// Greatest length of the IPv4 packet; absent means 65535.
+    SizeMax = 17,
+    /// The network of the node at the other end; absent means any.
+    Peer = 18,
+    /// Packets that the rule decided about.
+    Packets = 19,
+    /// IPv4 bytes of those packets.
+    Bytes = 20,
+}
+
+impl RuleAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            RuleAttr::Id => Some("id"),
+            RuleAttr::Direction => Some("direction"),
+            RuleAttr::Priority => Some("priority"),
+            RuleAttr::Action => Some("action"),
+            RuleAttr::Src => Some("src"),
+            RuleAttr::SrcLen => Some("src-len"),
+            RuleAttr::Dst => Some("dst"),
+            RuleAttr::DstLen => Some("dst-len"),
+            RuleAttr::Protocol => Some("protocol"),
+            RuleAttr::SportMin => Some("sport-min"),
+            RuleAttr::SportMax => Some("sport-max"),
+            RuleAttr::DportMin => Some("dport-min"),
+            RuleAttr::DportMax => Some("dport-max"),
+            RuleAttr::IcmpType => Some("icmp-type"),
+            RuleAttr::IcmpCode => Some("icmp-code"),
+            RuleAttr::SizeMin => Some("size-min"),
+            RuleAttr::SizeMax => Some("size-max"),
+            RuleAttr::Peer => Some("peer"),
+            RuleAttr::Packets => Some("packets"),
+            RuleAttr::Bytes => Some("bytes"),
+            RuleAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for RuleAttr {}
+
+/// Attributes of the set `policy`.
+#[neli_enum(serialized_type = "u16")]
+pub enum PolicyAttr {
+    /// The network whose rules they are.
+    Vni = 1,
+    /// Rules, all of which are set or none.
+    Rule = 2,
+    /// The id of a rule.
+    Id = 3,
+}
+
+impl PolicyAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            PolicyAttr::Vni => Some("vni"),
+            PolicyAttr::Rule => Some("rule"),
+            PolicyAttr::Id => Some("id"),
+            PolicyAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for PolicyAttr {}
 
 /// Attributes of the set `drop`.
 #[neli_enum(serialized_type = "u16")]
@@ -456,6 +630,16 @@ pub enum EventAttr {
     Ifname = 9,
     /// Events of this kind that the rate limit withheld since the last one sent.
     Suppressed = 10,
+    /// Network of the node at the other end.
+    PeerVni = 11,
+    /// Address of the node at the other end.
+    PeerAddress = 12,
+    /// Whether the node here was to receive the packet or sent it.
+    Direction = 13,
+    /// Why it was dropped.
+    Reason = 14,
+    /// Id of the rule that refused it; absent if none is about it.
+    Rule = 15,
 }
 
 impl EventAttr {
@@ -473,6 +657,11 @@ impl EventAttr {
             EventAttr::Ifindex => Some("ifindex"),
             EventAttr::Ifname => Some("ifname"),
             EventAttr::Suppressed => Some("suppressed"),
+            EventAttr::PeerVni => Some("peer-vni"),
+            EventAttr::PeerAddress => Some("peer-address"),
+            EventAttr::Direction => Some("direction"),
+            EventAttr::Reason => Some("reason"),
+            EventAttr::Rule => Some("rule"),
             EventAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -617,6 +806,52 @@ impl Fidelity {
     }
 }
 
+/// Which packets a rule of a network is about, as its nodes see it.
+#[neli_enum(serialized_type = "u32")]
+pub enum Direction {
+    /// Packets to nodes of the network, where they arrive.
+    In = 0,
+    /// Packets from nodes of the network, where they are sent.
+    Out = 1,
+}
+
+impl Direction {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Direction::In => Some("in"),
+            Direction::Out => Some("out"),
+            Direction::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// What becomes of a packet that a rule is about.
+#[neli_enum(serialized_type = "u32")]
+pub enum Action {
+    /// It goes on.
+    Allow = 0,
+    /// It is dropped.
+    Deny = 1,
+    /// It is dropped, and its sender told by ICMP that communication is administratively
+    /// prohibited, if the sender is a node of this host.
+    Reject = 2,
+}
+
+impl Action {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Action::Allow => Some("allow"),
+            Action::Deny => Some("deny"),
+            Action::Reject => Some("reject"),
+            Action::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
 /// The enumeration `event-kind`.
 #[neli_enum(serialized_type = "u32")]
 pub enum EventKind {
@@ -641,6 +876,9 @@ pub enum EventKind {
     /// A host, the locator attribute, still sends here what this host forwards: its mapping is out
     /// of date.
     Stale = 8,
+    /// A packet was not-authorised, or refused by policy: address is that of the node here,
+    /// peer-vni and peer-address are those of the other one.
+    Refused = 9,
 }
 
 impl EventKind {
@@ -657,6 +895,7 @@ impl EventKind {
             EventKind::NewAddress => Some("new-address"),
             EventKind::Claim => Some("claim"),
             EventKind::Stale => Some("stale"),
+            EventKind::Refused => Some("refused"),
             EventKind::UnrecognizedConst(_) => None,
         }
     }

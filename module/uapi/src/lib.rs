@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut client = Client::connect()?;
 //! let vni = Vni::new(7).expect("in 1..=16777215");
-//! client.network_set(&NetworkSet { vni, ttl: None, fidelity: None })?;
+//! client.network_set(&NetworkSet::new(vni))?;
 //! for mapping in client.mappings(None)? {
 //!     println!("{:?}", mapping?);
 //! }
@@ -32,7 +32,9 @@ mod mapping;
 mod message;
 mod netns;
 mod network;
+mod peering;
 mod port;
+mod rule;
 mod stats;
 
 pub use client::Client;
@@ -40,12 +42,16 @@ pub use connection::Dump;
 pub use error::{Error, Kind, Refusal};
 pub use event::{Event, Events};
 pub use generated::{
-    EventKind, Fidelity, MappingState, PortState, ResolverState, SourceCheck, StatsScope,
+    Action, Direction, EventKind, Fidelity, MappingState, PortState, ResolverState, SourceCheck,
+    StatsScope,
 };
 pub use host::{Host, HostSet};
 pub use mapping::{BatchResult, Mapping, MappingSet};
 pub use netns::NetnsIds;
 pub use network::{Network, NetworkSet};
+pub use ovnet_engine::policy::{Criteria, Prefix, Span, Transport};
 pub use ovnet_engine::{DropReason, Locator, Mac, Vni};
+pub use peering::Peering;
 pub use port::{Device, Port, PortSet, Source};
+pub use rule::{Rule, RuleSet};
 pub use stats::{Counted, DropCount, Stats, StatsOf, Subject};

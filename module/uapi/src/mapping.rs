@@ -45,6 +45,8 @@ pub struct Mapping {
     pub parked: Option<u32>,
     /// The machine outside the overlay that the address stands for; absent for nodes.
     pub external: Option<Ipv6Addr>,
+    /// The slot of the host that packets go to; absent: the address's own port.
+    pub slot: Option<u8>,
 }
 
 /// Where a node is to be.
@@ -70,6 +72,8 @@ pub struct MappingSet {
     pub hard_ttl: Option<Duration>,
     /// Instead of a locator: the machine outside the overlay that the address stands for.
     pub external: Option<Ipv6Addr>,
+    /// The slot of the host that packets go to; absent: the address's own port.
+    pub slot: Option<u8>,
 }
 
 /// What became of the mappings of a batch.
@@ -112,6 +116,7 @@ impl MappingSet {
             soft_ttl: None,
             hard_ttl: None,
             external: None,
+            slot: None,
         }
     }
 
@@ -134,7 +139,8 @@ impl MappingSet {
         attrs.put_some(MappingAttr::SoftTtl, self.soft_ttl.map(milliseconds))?;
         attrs.put_some(MappingAttr::HardTtl, self.hard_ttl.map(milliseconds))?;
         let external = self.external.map(|address| address.octets());
-        attrs.put_some(MappingAttr::External, external)
+        attrs.put_some(MappingAttr::External, external)?;
+        attrs.put_some(MappingAttr::Slot, self.slot.map(|slot| [slot]))
     }
 
     /// Write as many as fit one message; says how many those are, at least one of any.
@@ -212,6 +218,7 @@ impl Record for Mapping {
             idle: attrs.duration(MappingAttr::Idle)?,
             parked: attrs.u32(MappingAttr::Parked)?,
             external: attrs.array(MappingAttr::External)?.map(Ipv6Addr::from),
+            slot: attrs.u8(MappingAttr::Slot)?,
         })
     }
 }

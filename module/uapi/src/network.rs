@@ -6,7 +6,7 @@ use ovnet_engine::Vni;
 
 use crate::attrs::{malformed, require, AttrSet, Reader, Writer};
 use crate::connection::Record;
-use crate::generated::{Fidelity, NetworkAttr};
+use crate::generated::{Action, Fidelity, NetworkAttr};
 use crate::Error;
 
 /// A network of this host.
@@ -22,6 +22,12 @@ pub struct Network {
     pub ports: u32,
     /// How many mappings this host knows of it, tombstones included.
     pub mappings: u32,
+    /// What becomes of packets to its nodes that no rule is about.
+    pub policy_in: Action,
+    /// What becomes of packets from its nodes that no rule is about.
+    pub policy_out: Action,
+    /// How many rules it has on this host.
+    pub rules: u32,
 }
 
 /// What to create a network with, or change it to.
@@ -33,9 +39,25 @@ pub struct NetworkSet {
     pub ttl: Option<u8>,
     /// What it promises of the packets it carries; absent: as it is, or semantic.
     pub fidelity: Option<Fidelity>,
+    /// What becomes of packets to its nodes that no rule is about; absent: as it is, or allow.
+    pub policy_in: Option<Action>,
+    /// What becomes of packets from its nodes that no rule is about; absent: as it is, or allow.
+    pub policy_out: Option<Action>,
 }
 
 impl NetworkSet {
+    /// Says nothing but which network.
+    #[must_use]
+    pub fn new(vni: Vni) -> NetworkSet {
+        NetworkSet {
+            vni,
+            ttl: None,
+            fidelity: None,
+            policy_in: None,
+            policy_out: None,
+        }
+    }
+
     pub(crate) fn attrs(&self) -> Result<Writer<NetworkAttr>, Error> {
         let mut attrs = network_key(self.vni)?;
         attrs.put_some(NetworkAttr::Ttl, self.ttl.map(u8::to_ne_bytes))?;
@@ -43,6 +65,9 @@ impl NetworkSet {
             .fidelity
             .map(|fidelity| u32::from(fidelity).to_ne_bytes());
         attrs.put_some(NetworkAttr::Fidelity, fidelity)?;
+        let action = |action: Option<Action>| action.map(|it| u32::from(it).to_ne_bytes());
+        attrs.put_some(NetworkAttr::PolicyIn, action(self.policy_in))?;
+        attrs.put_some(NetworkAttr::PolicyOut, action(self.policy_out))?;
         Ok(attrs)
     }
 }
@@ -65,8 +90,16 @@ impl Record for Network {
             fidelity: require(NetworkAttr::Fidelity, attrs.u32(NetworkAttr::Fidelity)?)?.into(),
             ports: attrs.u32(NetworkAttr::Ports)?.unwrap_or(0),
             mappings: attrs.u32(NetworkAttr::Mappings)?.unwrap_or(0),
+            policy_in: action(attrs, NetworkAttr::PolicyIn)?,
+            policy_out: action(attrs, NetworkAttr::PolicyOut)?,
+            rules: attrs.u32(NetworkAttr::Rules)?.unwrap_or(0),
         })
     }
+}
+
+/// A module that knows no policy allows everything.
+fn action(attrs: &Reader<NetworkAttr>, attr: NetworkAttr) -> Result<Action, Error> {
+    Ok(attrs.u32(attr)?.map_or(Action::Allow, Action::from))
 }
 
 /// A network id attribute.
@@ -94,6 +127,8 @@ mod tests {
             8, 0, 3, 0, 2, 0, 0, 0,
             8, 0, 4, 0, 9, 0, 0, 0,
             8, 0, 5, 0, 1, 0, 0, 0,
+            8, 0, 6, 0, 1, 0, 0, 0,
+            8, 0, 8, 0, 3, 0, 0, 0,
         ];
         let network = Network::parse(&bytes).unwrap();
         assert_eq!(
@@ -105,6 +140,10 @@ mod tests {
                 network.mappings
             ),
             (7, 64, Fidelity::Exact, 2, 9)
+        );
+        assert_eq!(
+            (network.policy_in, network.policy_out, network.rules),
+            (Action::Deny, Action::Allow, 3)
         );
     }
 

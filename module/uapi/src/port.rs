@@ -38,6 +38,8 @@ pub struct Port {
     pub locator: Option<Locator>,
     /// What happens to source addresses that are not the node's.
     pub source_check: Option<SourceCheck>,
+    /// Its slot in the network; 0: none.
+    pub slot: Option<u8>,
     /// What the node may send from beside its own address.
     pub sources: Vec<Source>,
     /// Packets that wait for the node; absent where none may.
@@ -116,6 +118,8 @@ pub struct PortSet<'fd> {
     pub locator: Option<Locator>,
     /// What happens to source addresses that are not the node's; absent: as it is, or strict.
     pub source_check: Option<SourceCheck>,
+    /// Its slot in the network; 0: none.
+    pub slot: Option<u8>,
     /// What the node may send from beside its own address; absent: as it is.
     pub sources: Option<Vec<Source>>,
 }
@@ -143,6 +147,7 @@ impl<'fd> PortSet<'fd> {
             state: None,
             locator: None,
             source_check: None,
+            slot: None,
             sources: None,
         }
     }
@@ -160,6 +165,7 @@ impl<'fd> PortSet<'fd> {
             .source_check
             .map(|check| u32::from(check).to_ne_bytes());
         attrs.put_some(PortAttr::SourceCheck, check)?;
+        attrs.put_some(PortAttr::Slot, self.slot.map(|slot| [slot]))?;
         match self.sources.as_deref() {
             None => {}
             Some([]) => Source::NONE.put(&mut attrs)?,
@@ -186,6 +192,7 @@ impl Record for Port {
             state: attrs.u32(PortAttr::State)?.map(PortState::from),
             locator: locator(attrs, PortAttr::Locator)?,
             source_check: attrs.u32(PortAttr::SourceCheck)?.map(SourceCheck::from),
+            slot: attrs.u8(PortAttr::Slot)?,
             sources: attrs
                 .iter()
                 .filter(|(attr, _)| *attr == PortAttr::Source)
@@ -238,6 +245,7 @@ mod tests {
                 state: Some(PortState::Frozen),
                 locator: Some(Locator::new(0xfd00_000a, 0x0001_0002).unwrap()),
                 source_check: Some(SourceCheck::Learn),
+                slot: None,
                 sources: vec![
                     Source::new(Ipv4Addr::new(10, 0, 0, 9), 32),
                     Source {

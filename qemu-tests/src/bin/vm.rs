@@ -20,7 +20,8 @@ use ovnet_qemu_tests::machine::{self, Clock, Event, Group};
 use ovnet_qemu_tests::payload::Payload;
 use ovnet_qemu_tests::protocol::Message;
 use ovnet_qemu_tests::report;
-use ovnet_qemu_tests::suite::Suite;
+use ovnet_qemu_tests::selection;
+use ovnet_qemu_tests::suite::{Outcome, Suite};
 
 #[derive(Parser)]
 #[command(about = "Boots the kernel the module is built for and runs things in it")]
@@ -66,6 +67,12 @@ enum What {
         #[arg(long)]
         profile: Option<String>,
     },
+    /// Count what mappings cost, and what must not grow with them
+    Scale {
+        /// How many mappings
+        #[arg(long, default_value_t = 1_000_000)]
+        mappings: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -85,15 +92,24 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
     match &arguments.what {
         What::Run { filter, list } => {
             let mut cases = Case::all(&environment.checkout.join("qemu-tests/cases"))?;
-            cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
-            for case in &mut cases {
-                case.timeout *= environment.patience();
+            if environment.is_debug() && filter.is_none() {
+                selection::leave_out(&mut cases);
             }
+            cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
             if *list {
                 for case in &cases {
                     println!("{}: {}", case.name, case.title);
                 }
                 return Ok(0);
+            }
+            if cases.is_empty() {
+                return Err("no case matches the filter; --list shows all".into());
+            }
+            if environment.is_debug() {
+                cases = with_leaks(cases);
+            }
+            for case in &mut cases {
+                case.timeout *= environment.patience();
             }
             run_cases(&environment, &cases, &scratch)
         }
@@ -116,7 +132,21 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
             bench::run(&environment, &payload, &kinds, profile.as_deref())?;
             Ok(0)
         }
+        What::Scale { mappings } => {
+            let payload = Payload::build(&environment, &scratch.path, None)?;
+            bench::scale(&environment, &payload, *mappings)?;
+            Ok(0)
+        }
     }
+}
+
+/// Cases, by number of guests, with a look for lost memory before those guests
+/// are turned off.
+fn with_leaks(cases: Vec<Case>) -> Vec<Case> {
+    cases
+        .chunk_by(|a, b| a.guests == b.guests)
+        .flat_map(|same| same.iter().cloned().chain([Case::leaks(same[0].guests)]))
+        .collect()
 }
 
 fn run_cases(
@@ -124,9 +154,6 @@ fn run_cases(
     cases: &[Case],
     scratch: &Scratch,
 ) -> Result<u8, Box<dyn Error>> {
-    if cases.is_empty() {
-        return Err("no case matches the filter; --list shows all".into());
-    }
     let accelerator = if environment.kvm { "KVM" } else { "TCG" };
     println!("kernel {}, {accelerator}", environment.kernel_version);
     let payload = Payload::build(environment, &scratch.path, None)?;
@@ -142,10 +169,17 @@ fn run_cases(
             case.title
         );
         io::stdout().flush()?;
-        let outcome = suite.run(case);
-        match &outcome.failure {
-            None => println!("ok {:.1}s", outcome.elapsed.as_secs_f64()),
-            Some(failure) => {
+        let outcome = match case.unfit(environment.is_debug()) {
+            Some(reason) => Outcome::skipped(case, reason),
+            None if case.judges_others && !suite.has_guests(case.guests) => {
+                Outcome::skipped(case, "the guests it would look at are gone")
+            }
+            None => suite.run(case),
+        };
+        match (&outcome.failure, &outcome.skipped) {
+            (None, None) => println!("ok {:.1}s", outcome.elapsed.as_secs_f64()),
+            (None, Some(reason)) => println!("skipped: {reason}"),
+            (Some(failure), _) => {
                 println!("FAILED {:.1}s", outcome.elapsed.as_secs_f64());
                 for line in failure.lines() {
                     println!("    {line}");

@@ -139,11 +139,7 @@ fn change(client: &mut Client, round: u32) -> Result<(), Failure> {
         }
     }
     client.network_del(vni)?;
-    client.network_set(&NetworkSet {
-        vni,
-        ttl: None,
-        fidelity: None,
-    })?;
+    client.network_set(&NetworkSet::new(vni))?;
     Ok(())
 }
 

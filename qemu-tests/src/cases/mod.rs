@@ -17,6 +17,7 @@ mod move_states;
 mod moving_drops;
 mod resolve;
 mod round_trip;
+mod rule_criteria;
 mod source_check;
 mod substrate_errors;
 mod table_update;
@@ -60,6 +61,7 @@ pub const ALL: &[Case] = &[
     moving_drops::CASE,
     resolve::CASE,
     round_trip::CASE,
+    rule_criteria::CASE,
     source_check::CASE,
     substrate_errors::CASE,
     table_update::CASE,

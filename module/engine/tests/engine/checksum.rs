@@ -45,6 +45,21 @@ fn folds() {
 }
 
 #[test]
+fn headers_whose_words_carry() {
+    let mut last = [0xff; 20];
+    last[19] = 0xfe;
+    let mut sparse = [0; 20];
+    sparse[3] = 1;
+    for header in [[0; 20], [0xff; 20], last, sparse] {
+        assert_eq!(checksum::ipv4_header(&header), !reference_sum(&header));
+        assert_eq!(
+            checksum::verify_header(&header),
+            reference_sum(&header) == 0xffff
+        );
+    }
+}
+
+#[test]
 fn adjustments() {
     // RFC 1624 §4: a word 0x5555 becomes 0x3285 under the checksum 0xDD2F; equation 3 gives 0x0000.
     assert_eq!(
@@ -89,6 +104,12 @@ fn an_ipv4_header() {
 }
 
 proptest! {
+    #[test]
+    fn a_header_sums_like_any_bytes(header in any::<[u8; 20]>()) {
+        prop_assert_eq!(checksum::ipv4_header(&header), !reference_sum(&header));
+        prop_assert_eq!(checksum::verify_header(&header), checksum::verify(&header));
+    }
+
     #[test]
     fn sum_is_the_reference(bytes: Vec<u8>) {
         prop_assert_eq!(checksum::sum(&bytes), reference_sum(&bytes));

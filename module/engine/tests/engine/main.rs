@@ -12,6 +12,7 @@ mod fast_properties;
 mod header;
 mod mac;
 mod packet;
+mod policy;
 mod siit;
 mod source;
 mod substrate;

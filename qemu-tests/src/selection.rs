@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `make check-debug` leaves out, so that it ends within half an hour:
+//! cases that take minutes where traffic is 70 times slower, and run code that
+//! others run too. `FILTER=` runs them.
+
+use crate::case::{Case, Only};
+
+/// Each with the cases that run the same code.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("dump-resize", "dumps"),
+    ("escape-offload", "escape and offload-tcp"),
+    ("move-tcp", "move-ping and offload-tcp"),
+    ("path-mtu", "mtu and substrate-errors"),
+    ("wire-stream", "wire-ping"),
+];
+
+/// Marks those cases as not for the debug kernel.
+pub fn leave_out(cases: &mut [Case]) {
+    for case in cases {
+        if let Some((_, others)) = LEFT_OUT.iter().find(|(name, _)| *name == case.name) {
+            case.only = Some(Only::Stock(format!(
+                "takes minutes here, and {others} runs the same code; FILTER={} runs it",
+                case.name
+            )));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_there_and_only_that() {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        let mut cases = Case::all(&scripts).unwrap();
+        for (name, _) in LEFT_OUT {
+            assert!(cases.iter().any(|case| case.name == *name), "{name}");
+        }
+        let before = cases.iter().filter(|case| case.unfit(true).is_some());
+        let before = before.count();
+        leave_out(&mut cases);
+        let after = cases.iter().filter(|case| case.unfit(true).is_some());
+        assert_eq!(after.count(), before + LEFT_OUT.len());
+    }
+}
