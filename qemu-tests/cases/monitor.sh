@@ -20,10 +20,12 @@ refused '*' in_ns A ping -q -n -c 1 -W 1 -I 10.0.0.9 10.0.0.3
 event /tmp/events '"kind":"spoof"' '"address":"10.0.0.9"' '"mac":"02:76:0a:00:00:02"'
 stats R drop:no-mapping=1 drop:spoof-address=1
 
-# What R says was moved is forged when it comes from where it was.
+# What R says was moved is forged when it comes from where it was, but for what
+# may have been under way for a second.
 ovctl -n R mapping set 7 10.0.0.3 --locator fd00:a:1:9::/64
 event /tmp/events '"kind":"mapping"' '"address":"10.0.0.3"' '"gen":2' '"locator":"fd00:a:1:9::/64"'
 ip -n G neigh add 10.0.0.2 lladdr 02:76:0a:00:00:02 dev v0 nud permanent
+sleep 1.2
 refused '*' in_ns G ping -q -n -c 1 -W 1 10.0.0.2
 event /tmp/events '"kind":"forged"' '"address":"10.0.0.3"' '"locator":"fd00:a:1:2::/64"'
 stats R drop:forged-source=1

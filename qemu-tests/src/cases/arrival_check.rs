@@ -265,7 +265,7 @@ fn wrong_form(stage: &mut Stage) -> Result<(), Failure> {
         let what = format!("ICMPv6 from {src}");
         let ip = Ipv6 { src, ..ip };
         let request = ip.ends().icmpv6(128, 0, 1, &genuine().packet(UDP, &[0; 8]));
-        stage.dropped(&what, &ip, ICMPV6, &request, "icmp-untranslatable")?;
+        stage.dropped(&what, &ip, ICMPV6, &request, "substrate-icmp")?;
     }
     stage.r.no_event()
 }

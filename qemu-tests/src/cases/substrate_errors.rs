@@ -328,7 +328,12 @@ fn useless(stage: &mut Stage) -> Result<(), Failure> {
         (255, 0),
     ] {
         let what = format!("type {kind}, code {code}");
-        stage.drops(&what, &error(kind, code, 0, &quote), "icmp-untranslatable")?;
+        // What is no error (RFC 4443 §2.1) is about nothing.
+        let reason = match kind {
+            0..128 => "icmp-untranslatable",
+            128.. => "substrate-icmp",
+        };
+        stage.drops(&what, &error(kind, code, 0, &quote), reason)?;
     }
     Ok(())
 }
