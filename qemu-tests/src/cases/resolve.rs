@@ -344,8 +344,8 @@ fn scanned(stage: &mut Stage) -> Result<(), Failure> {
     same("B's node was asked for and found", resolved, true)?;
     let frame = stage.sub.receive()?;
     same("B's packet", frame.len() > 40, true)?;
-    // One more for B's, while it was asked for.
-    if !(PORT_MISSES..=PORT_MISSES + 1).contains(&most) {
+    // B's besides; and a dump is no snapshot: it may show what has ended beside what has come since.
+    if !(PORT_MISSES..2 * PORT_MISSES).contains(&most) {
         return Err(format!("{most} questions open at a time").into());
     }
     thread::sleep(Duration::from_millis(500));
