@@ -160,6 +160,8 @@ pub(crate) struct Former {
     pub(crate) remote: Arc<Remote>,
     /// Until when packets from there are believed.
     until: Moment,
+    /// The MAC that other nodes saw then.
+    mac: Mac,
 }
 
 /// For how long packets may be under way after their node has moved, in milliseconds.
@@ -167,9 +169,9 @@ const UNDER_WAY: u32 = 1000;
 
 impl Former {
     /// A host that is left now.
-    pub(crate) fn new(remote: Arc<Remote>) -> Self {
+    pub(crate) fn new(remote: Arc<Remote>, mac: Mac) -> Self {
         let until = Moment::now().after(UNDER_WAY);
-        Former { remote, until }
+        Former { remote, until, mac }
     }
 }
 
@@ -440,26 +442,27 @@ impl Mapping {
         }
     }
 
-    /// The path of packets from `from` if the node is there, or was just now (RX2).
+    /// The path of packets from `from` if the node is there, or was just now (RX2), and the MAC that it has
+    /// there.
     #[inline]
-    pub(crate) fn path_from(&self, from: SubstratePrefix) -> Option<Path> {
+    pub(crate) fn path_from(&self, from: SubstratePrefix) -> Option<(Path, Mac)> {
         let away = self.place.sends_from()?;
         if away.path.to() == from {
-            return Some(away.path);
+            return Some((away.path, self.mac));
         }
         self.unusual_path_from(away, from)
     }
 
     /// As [`Mapping::path_from`]: packets to a slot come back without one, and a node may just have left.
-    fn unusual_path_from(&self, away: &Away, from: SubstratePrefix) -> Option<Path> {
+    fn unusual_path_from(&self, away: &Away, from: SubstratePrefix) -> Option<(Path, Mac)> {
         let here = away.path.to().plain();
         if here == from {
-            return Some(Path::new(away.path.from(), from));
+            return Some((Path::new(away.path.from(), from), self.mac));
         }
         let former = self.former.as_ref()?;
         let there = here.behind(former.remote.locator);
         (there == from && !former.until.is_past(Moment::now()))
-            .then(|| Path::new(away.path.from(), there))
+            .then(|| (Path::new(away.path.from(), there), former.mac))
     }
 
     /// Its state, as netlink numbers it.

@@ -162,7 +162,7 @@ fn accept<'a>(
         .flatten();
     let claimed = SubstratePrefix::of(&ip.src);
     let known = source.and_then(|mapping| Some((mapping, mapping.path_from(claimed)?)));
-    let (source, path) = match known {
+    let (source, (path, mac)) = match known {
         Some(known) => known,
         None => {
             if let Some(external) = external::concerned(host, vni, ip, packet, rcu) {
@@ -216,7 +216,7 @@ fn accept<'a>(
         }
     };
     let sender = Sender {
-        mac: source.mac,
+        mac,
         vni: src.network().unwrap_or(vni),
         here: false,
     };

@@ -76,6 +76,7 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
         mapping.expiry.inherit(&old.expiry);
     }
     let known = old.is_some();
+    let old_mac = old.map_or(mapping.mac, |old| old.mac);
     let old_remote = old.and_then(|old| Some(old.place.away()?.remote.clone()));
     let old_port = old.and_then(|old| old.place.port().cloned());
     let old_external = old.and_then(|old| old.place.external().cloned());
@@ -92,7 +93,8 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
             .as_ref()
             .is_some_and(|new| new.locator != old.locator)
     });
-    mapping.former = left.clone().map(Former::new);
+    let former = |left| Former::new(left, old_mac);
+    mapping.former = left.clone().map(former);
     let new_port = mapping.place.port().cloned();
     let new_external = mapping.place.external().cloned();
     if let Some(new) = &new_external {
@@ -121,7 +123,7 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
                 Place::Held(hold),
                 Expiry::new(mapping.expiry.left()),
             );
-            settling.former = left.map(Former::new);
+            settling.former = left.map(former);
             host.mappings().set(key, settling)?;
             host.end_miss(key);
             place_port(

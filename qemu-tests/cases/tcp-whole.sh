@@ -20,7 +20,7 @@ transfer() {
   in_ns G socat -u -b 262144 TCP-LISTEN:5000,reuseaddr CREATE:/tmp/got &
   local receiver=$!
   eventually 5 bash -c "ip netns exec G ss -Hltn | grep -q :5000"
-  record net/net_dev_start_xmit net/netif_rx
+  record net/net_dev_start_xmit net/netif_receive_skb
   in_ns A socat -u -b 1048576 FILE:/tmp/data TCP:10.0.0.3:5000
   wait "$receiver"
   cmp /tmp/data /tmp/got
@@ -44,7 +44,7 @@ mostly() {
 transfer
 mostly "from the port" 60000 net_dev_start_xmit dev=v0 protocol=0x0800
 mostly "to the substrate" 60000 net_dev_start_xmit dev=sub protocol=0x86dd
-mostly "to the port" 60000 netif_rx: dev=v0
+mostly "to the port" 60000 netif_receive_skb: dev=v0
 
 # The last wire takes 1,500 bytes, and the far host merges again: what GRO had
 # is what the port gets. (A veth offers to GRO only what comes from a peer that
@@ -53,4 +53,4 @@ in_ns fabric ethtool -K S tso off >/dev/null
 in_ns S ethtool -K sub gro on >/dev/null
 transfer
 mostly "to the substrate, before a wire that cuts" 60000 net_dev_start_xmit dev=sub protocol=0x86dd
-mostly "merged, to the port" 30000 netif_rx: dev=v0
+mostly "merged, to the port" 30000 netif_receive_skb: dev=v0

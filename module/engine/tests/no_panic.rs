@@ -118,7 +118,9 @@ fn copy(from: &Path, to: &Path, extra: &str) {
             continue;
         }
         let mut text = fs::read_to_string(&path).expect("the sources can be read");
-        text = text.replace("#[inline]\n", "\n");
+        for hint in ["#[inline]\n", "#[inline(always)]\n"] {
+            text = text.replace(hint, "\n");
+        }
         if path.ends_with("lib.rs") {
             text.push_str(extra);
         }
