@@ -14,7 +14,7 @@ VM := $(ENV) run target/release/ovnet-vm
 export KERNEL V
 
 .DEFAULT_GOAL := all
-.PHONY: all env module user check check-user check-kernel check-debug check-planted fuzz \
+.PHONY: all env module user check check-user check-kernel check-debug check-planted fuzz simulate \
 	demo bench bench-scale vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
@@ -49,6 +49,9 @@ fuzz: ## fuzz the engine for SECONDS (60), or RUNS inputs, per entry point; find
 	@$(ENV) cargo run --release -p ovnet-engine-fuzz -- --save \
 		$(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS)$(if $(RUNS),,60),--seconds $(or $(SECONDS),60))
 
+simulate: ## a data centre in one thread; SEED=N, COUNT=N seeds from there on, SIZE=small
+	@$(ENV) cargo run --release -p mgr --example simulate -- $(or $(SEED),1) $(or $(COUNT),1) $(SIZE)
+
 demo: module user ## the demonstration, in a guest
 	@$(VM) demo
 
@@ -61,8 +64,9 @@ bench-scale: module user ## what mappings cost, and what must not grow with them
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
 
-generate: ## write the sources that derive from the netlink spec
+generate: ## write the sources that derive from the netlink spec and the protocols
 	@$(ENV) generate
+	@OVNET_GENERATE=1 $(ENV) cargo test -q -p mgr --test generated
 
 man: user ## the man pages of ovctl, in out/man/
 	@mkdir -p out/man
@@ -76,8 +80,9 @@ completions: user ## what shells need to complete ovctl's words, in out/completi
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: user man completions ## ovctl, its man pages and completions, under PREFIX (/usr/local)
+install: user man completions ## the programs, man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
+	install -D -m 0755 target/release/ovmgrd $(DESTDIR)$(PREFIX)/bin/ovmgrd
 	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
 	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
 	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl
@@ -92,4 +97,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What agents and managers say to each other, on a stream of their own per agent.
+//!
+//! Each message can be lost, repeated or overtaken without harm: the connection only has to end
+//! for both sides eventually, and nothing of one connection may arrive on another.
+
+use std::net::Ipv4Addr;
+
+use ovnet_engine::{Locator, Mac, Vni};
+
+use super::record::Rule;
+use super::{Generation, Key, NodeId};
+
+/// From an agent to its manager. Who the host is, its certificate says (`SM4`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToManager {
+    /// The first message.
+    Hello {
+        /// The host's epoch: one more for each boot.
+        epoch: u32,
+        /// The newest state of the store that the agent has seen anything of. A manager that has
+        /// not got that far must not answer.
+        seen: Generation,
+    },
+    /// Where are these? With the generation that is known already.
+    Resolve(Vec<(Key, Generation)>),
+    /// These nodes are attached here.
+    Claim(Vec<Claim>),
+    /// A node is attached here no longer.
+    Release {
+        /// The address.
+        key: Key,
+        /// The generation of the binding that is given up; no other binding is meant.
+        generation: Generation,
+    },
+    /// A node uses an address that is not its own (`CH2`).
+    Learn {
+        /// An address the node has.
+        of: Key,
+        /// The other one.
+        address: Ipv4Addr,
+        /// As in [`Claim::attempt`].
+        attempt: u32,
+    },
+    /// An address of a node here has been silent for long (`CH3`).
+    Silent(Key),
+    /// News of these is of no use here.
+    Forget(Vec<Key>),
+    /// Pushes up to this number have arrived.
+    Ack(u32),
+    /// The state of the host, and what it saw since the last report.
+    Report(Report),
+}
+
+/// A node that is attached to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The address.
+    pub key: Key,
+    /// The node.
+    pub node: NodeId,
+    /// Answers to an earlier attempt mean nothing.
+    pub attempt: u32,
+    /// The generation of the binding, if the host has one and only wants it confirmed. A claim
+    /// without makes a new binding, so that a [`ToManager::Release`] of an earlier one, still on
+    /// its way, cannot end it.
+    pub held: Generation,
+}
+
+/// The state of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Nodes attached here, by address.
+    pub ports: u32,
+    /// Mappings of other hosts' nodes.
+    pub mappings: u32,
+    /// Mappings asked for and not yet answered.
+    pub pending: u32,
+    /// What validation refused, and how often.
+    pub sightings: Vec<(Sighting, Key, u32)>,
+}
+
+/// What a host's validation refused (`SM8`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sighting {
+    /// The node with this address sent from an address or a MAC that is not its own.
+    Spoof,
+    /// A packet claimed to be from this address and came from a locator where it is not.
+    Forged,
+}
+
+/// From a manager to an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToAgent {
+    /// The answer to [`ToManager::Hello`]: the state this manager begins to answer from.
+    Welcome(Generation),
+    /// This manager cannot serve the host now: try another one, or this one after that many
+    /// milliseconds.
+    Later(u32),
+    /// The answers to [`ToManager::Resolve`], and to a release.
+    Answer {
+        /// The state of the store they are from.
+        as_of: Generation,
+        /// What is known of each.
+        items: Vec<(Key, Verdict)>,
+    },
+    /// Too much to do: ask for these again after that many milliseconds.
+    Busy {
+        /// The keys.
+        keys: Vec<Key>,
+        /// Milliseconds.
+        after: u32,
+    },
+    /// A claim, or a learned address, is the host's.
+    Granted {
+        /// The address.
+        key: Key,
+        /// That of the claim.
+        attempt: u32,
+        /// The generation of the binding.
+        generation: Generation,
+    },
+    /// It is not.
+    Denied {
+        /// The address.
+        key: Key,
+        /// That of the claim.
+        attempt: u32,
+        /// Why not.
+        reason: Denial,
+    },
+    /// News the agent subscribed to by asking, or that is about its own nodes.
+    Push {
+        /// Counts the pushes and invalidations of this connection, for [`ToManager::Ack`].
+        number: u32,
+        /// The state of the store it is from.
+        as_of: Generation,
+        /// What is known of each.
+        items: Vec<(Key, Verdict)>,
+    },
+    /// More has changed than could be queued: whatever the agent knows of other hosts' nodes may be
+    /// old.
+    Invalidate(u32),
+    /// The policy of a network that the host has nodes in.
+    Network {
+        /// The network.
+        vni: Vni,
+        /// Its generation.
+        generation: Generation,
+        /// Networks whose nodes may talk to nodes of this one (`AU2`).
+        admits: Vec<Vni>,
+        /// What else is allowed or denied, first match first (`AU3`).
+        rules: Vec<Rule>,
+    },
+}
+
+/// What a manager tells a host about a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The node is on another host.
+    Found {
+        /// The generation of the mapping.
+        generation: Generation,
+        /// That host.
+        locator: Locator,
+        /// The MAC that others see, if not the derived one.
+        mac: Option<Mac>,
+    },
+    /// The node is bound to the host that asks.
+    Yours {
+        /// The generation of the mapping.
+        generation: Generation,
+        /// The epoch of the host that it is bound to.
+        epoch: u32,
+        /// It is to leave: detach it, then release it.
+        leave: bool,
+        /// It was released, and is to appear elsewhere: what arrives is held until it does.
+        held: bool,
+    },
+    /// The address is no node's, or its node is attached nowhere.
+    Absent {
+        /// The generation of the mapping, or of the state of the store that lacks it.
+        generation: Generation,
+    },
+    /// The host has no node that may know (`AU4`).
+    Refused,
+}
+
+/// Why a claim was denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No node is provisioned with that address.
+    NotProvisioned,
+    /// Another node is (`CH4`).
+    Duplicate,
+    /// The node is provisioned to another host (`SM4`).
+    OtherHost,
+    /// The host that had the node has not released it yet.
+    Wait,
+    /// The network does not let nodes choose addresses, or not this one (`CH2`).
+    Policy,
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What people should look at (`SM8`).
+
+use std::fmt;
+
+use ovnet_engine::Locator;
+
+use crate::core::message::Sighting;
+use crate::core::{Generation, Key, NodeId};
+
+/// What people should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// A host has a certificate but is not provisioned.
+    UnknownHost(Locator),
+    /// A host says that it is in an epoch that is over.
+    DeadHost(Locator, u32),
+    /// A host has seen a later state of the store than this manager has. It lags; or the store was
+    /// restored from a backup, and the term must be raised.
+    Behind(Locator, Generation),
+    /// A host claims a node that is provisioned to another one.
+    ForgedClaim(Locator, Key, NodeId),
+    /// A node that is not the provisioned one claims an address (`CH4`).
+    Duplicate(Locator, Key, NodeId),
+    /// A host's validation refused packets, that many since the last report.
+    Sighted(Locator, Sighting, Key, u32),
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Alarm::UnknownHost(host) => {
+                write!(
+                    f,
+                    "host {host} is not provisioned: add it, or revoke its certificate"
+                )
+            }
+            Alarm::DeadHost(host, epoch) => {
+                write!(f, "host {host} is in epoch {epoch}, which is over: boot it")
+            }
+            Alarm::Behind(host, seen) => write!(
+                f,
+                "host {host} has seen generation {seen}, later than all here: if this lasts, the \
+                 store was set back and its term must be raised"
+            ),
+            Alarm::ForgedClaim(host, key, node) => {
+                write!(f, "host {host} claims node {node} ({key}) of another host")
+            }
+            Alarm::Duplicate(host, key, node) => {
+                write!(
+                    f,
+                    "node {node} of host {host} claims {key}, which is another node's"
+                )
+            }
+            Alarm::Sighted(host, Sighting::Spoof, key, count) => {
+                write!(f, "host {host} dropped {count} spoofed packets of {key}")
+            }
+            Alarm::Sighted(host, Sighting::Forged, key, count) => {
+                write!(
+                    f,
+                    "host {host} dropped {count} packets forged to be from {key}"
+                )
+            }
+        }
+    }
+}

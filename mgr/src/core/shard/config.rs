@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The times and bounds of a manager.
+
+use std::time::Duration;
+
+/// The times and bounds of a manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The interval of what is done from time to time.
+    pub tick: Duration,
+    /// Keys resolved in a second; more are put off.
+    pub rate: u32,
+    /// Keys resolved at once before the rate counts.
+    pub burst: u32,
+    /// An agent told to come back later waits no longer than this.
+    pub longest_wait: Duration,
+    /// Changes queued for an agent; more make one invalidation of all it knows.
+    pub queue: usize,
+    /// Pushes under way to an agent.
+    pub window: u32,
+    /// An agent that acknowledges nothing for so long is disconnected.
+    pub ack_timeout: Duration,
+    /// Keys in a message, and mappings in a transaction.
+    pub batch: usize,
+    /// Who asked for an address that is no node's hears of it for so long if it becomes one's.
+    pub vacancy: Duration,
+    /// Addresses that are no node's and somebody asked for.
+    pub vacancies: usize,
+    /// Mappings reviewed in a tick (`SM9`).
+    pub sweep: usize,
+    /// How often an order is tried again because something changed meanwhile.
+    pub tries: u32,
+    /// Managers wait up to this long before they campaign, so that not all do at once.
+    pub campaign: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            tick: Duration::from_secs(1),
+            rate: 100_000,
+            burst: 200_000,
+            longest_wait: Duration::from_secs(10),
+            queue: 1024,
+            window: 8,
+            ack_timeout: Duration::from_secs(10),
+            batch: 64,
+            vacancy: Duration::from_secs(2),
+            vacancies: 65_536,
+            sweep: 10_000,
+            tries: 10,
+            campaign: Duration::from_millis(200),
+        }
+    }
+}

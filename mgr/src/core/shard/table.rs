@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The copy of the store that a manager answers from.
+//!
+//! A million mappings are a normal load, so one takes 32 bytes: hosts, and hosts in an epoch, are
+//! numbers here, and MACs that are not derived are kept apart, since few are.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ovnet_engine::{Locator, Mac, Vni};
+
+use super::subscribers::Subscribers;
+use super::SessionId;
+use crate::core::record::{self, At, Epoch, Home, Host, Name, Network, Organisation, Term};
+use crate::core::{Generation, Key, NodeId};
+use crate::store::{Entry, Range, Revision};
+
+/// The copy of the store that a manager answers from.
+#[derive(Debug, Default)]
+pub struct Table {
+    mappings: BTreeMap<Key, Slot>,
+    macs: BTreeMap<Key, Mac>,
+    places: Places,
+    networks: BTreeMap<Vni, (Network, Revision)>,
+    hosts: BTreeMap<Locator, (Host, Revision)>,
+    epochs: BTreeMap<Locator, (Epoch, Revision)>,
+    organisations: BTreeMap<String, (Organisation, Revision)>,
+    /// How many mappings of a network have a host as their home, and how many are bound to it.
+    presence: BTreeMap<(Locator, Vni), u32>,
+    /// Where to look for a free address next.
+    next_free: BTreeMap<Vni, u32>,
+    term: (Term, Revision),
+    leader: bool,
+}
+
+/// A mapping, as small as it can be.
+#[derive(Clone, Debug)]
+struct Slot {
+    generation: Generation,
+    node: NodeId,
+    home: u32,
+    at: u32,
+    subscribers: Subscribers,
+}
+
+/// In place of a host's number.
+const NOWHERE: u32 = u32::MAX;
+/// In place of a home's number.
+const LEAVING: u32 = u32::MAX - 1;
+/// With the number of a seat: the binding was released and is held.
+const HELD: u32 = 1 << 31;
+
+/// Numbers of hosts, and of their seats: a host in one epoch.
+#[derive(Debug, Default)]
+struct Places {
+    hosts: Vec<Locator>,
+    host_numbers: BTreeMap<Locator, u32>,
+    seats: Vec<(Locator, u32)>,
+    seat_numbers: BTreeMap<(Locator, u32), u32>,
+}
+
+impl Places {
+    fn home(&mut self, home: Home) -> u32 {
+        match home {
+            Home::Nowhere => NOWHERE,
+            Home::Leaving => LEAVING,
+            Home::Host(host) => *self.host_numbers.entry(host).or_insert_with(|| {
+                self.hosts.push(host);
+                self.hosts.len() as u32 - 1
+            }),
+        }
+    }
+
+    fn at(&mut self, at: Option<At>) -> u32 {
+        let Some(at) = at else {
+            return NOWHERE;
+        };
+        let seat = (at.host, at.epoch);
+        let number = *self.seat_numbers.entry(seat).or_insert_with(|| {
+            self.seats.push(seat);
+            self.seats.len() as u32 - 1
+        });
+        number | if at.held { HELD } else { 0 }
+    }
+
+    fn home_of(&self, number: u32) -> Home {
+        match number {
+            LEAVING => Home::Leaving,
+            _ => match self.hosts.get(number as usize) {
+                Some(host) => Home::Host(*host),
+                None => Home::Nowhere,
+            },
+        }
+    }
+
+    fn at_of(&self, number: u32) -> Option<At> {
+        if number == NOWHERE {
+            return None;
+        }
+        let (host, epoch) = *self.seats.get((number & !HELD) as usize)?;
+        Some(At {
+            host,
+            epoch,
+            held: number & HELD != 0,
+        })
+    }
+}
+
+impl Table {
+    /// A mapping and its generation.
+    #[must_use]
+    pub fn mapping(&self, key: Key) -> Option<(Generation, record::Mapping)> {
+        self.mappings
+            .get(&key)
+            .map(|slot| (slot.generation, self.mapping_of(key, slot)))
+    }
+
+    fn mapping_of(&self, key: Key, slot: &Slot) -> record::Mapping {
+        record::Mapping {
+            term: slot.generation.term(),
+            node: slot.node,
+            home: self.places.home_of(slot.home),
+            at: self.places.at_of(slot.at),
+            mac: if self.macs.is_empty() {
+                None
+            } else {
+                self.macs.get(&key).copied()
+            },
+        }
+    }
+
+    /// The mappings from a key on.
+    pub(super) fn mappings_from(
+        &self,
+        from: Key,
+    ) -> impl Iterator<Item = (Key, Generation, record::Mapping)> + '_ {
+        let mapping =
+            |(key, slot): (&Key, &Slot)| (*key, slot.generation, self.mapping_of(*key, slot));
+        self.mappings.range(from..).map(mapping)
+    }
+
+    /// How many mappings there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mappings.len()
+    }
+
+    /// Whether there is no mapping.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mappings.is_empty()
+    }
+
+    /// Replaces a mapping, keeping who wants to hear of it; returns what it was.
+    pub(super) fn set_mapping(
+        &mut self,
+        key: Key,
+        mapping: &record::Mapping,
+        revision: Revision,
+    ) -> Option<record::Mapping> {
+        let generation = Generation::new(mapping.term, revision);
+        let before = self.mapping(key).map(|(_, mapping)| mapping);
+        if let Some(before) = before {
+            self.count(key, &before, false);
+        }
+        self.count(key, mapping, true);
+        let home = self.places.home(mapping.home);
+        let at = self.places.at(mapping.at);
+        match mapping.mac {
+            Some(mac) => {
+                self.macs.insert(key, mac);
+            }
+            None if !self.macs.is_empty() => {
+                self.macs.remove(&key);
+            }
+            None => {}
+        }
+        let slot = self.mappings.entry(key).or_insert_with(|| Slot {
+            generation,
+            node: mapping.node,
+            home,
+            at,
+            subscribers: Subscribers::default(),
+        });
+        (slot.generation, slot.node, slot.home, slot.at) = (generation, mapping.node, home, at);
+        before
+    }
+
+    /// Removes a mapping; returns what it was, and who wanted to hear of it.
+    pub(super) fn remove_mapping(&mut self, key: Key) -> Option<(record::Mapping, Subscribers)> {
+        let (_, before) = self.mapping(key)?;
+        self.count(key, &before, false);
+        self.macs.remove(&key);
+        let slot = self.mappings.remove(&key)?;
+        Some((before, slot.subscribers))
+    }
+
+    pub(super) fn subscribers(&self, key: Key) -> impl Iterator<Item = SessionId> + '_ {
+        self.mappings
+            .get(&key)
+            .into_iter()
+            .flat_map(|slot| slot.subscribers.iter())
+    }
+
+    pub(super) fn subscribers_mut(&mut self, key: Key) -> Option<&mut Subscribers> {
+        self.mappings
+            .get_mut(&key)
+            .map(|slot| &mut slot.subscribers)
+    }
+
+    fn count(&mut self, key: Key, mapping: &record::Mapping, up: bool) {
+        let home = match mapping.home {
+            Home::Host(host) => Some(host),
+            Home::Nowhere | Home::Leaving => None,
+        };
+        for host in [home, mapping.at.map(|at| at.host)].into_iter().flatten() {
+            let place = (host, key.vni);
+            if up {
+                *self.presence.entry(place).or_default() += 1;
+            } else if let Some(count) = self.presence.get_mut(&place) {
+                *count -= 1;
+                if *count == 0 {
+                    self.presence.remove(&place);
+                }
+            }
+        }
+    }
+
+    /// Takes over a record that is no mapping and no node; false if it is none.
+    pub(super) fn apply(&mut self, name: Name, value: Option<(&[u8], Revision)>) -> bool {
+        fn set<K: Ord, T: serde::de::DeserializeOwned>(
+            map: &mut BTreeMap<K, (T, Revision)>,
+            key: K,
+            value: Option<(&[u8], Revision)>,
+        ) -> bool {
+            let Some((bytes, revision)) = value else {
+                map.remove(&key);
+                return true;
+            };
+            let record = record::decode(bytes);
+            record.is_some_and(|record| {
+                map.insert(key, (record, revision));
+                true
+            })
+        }
+        match name {
+            Name::Network(vni) => set(&mut self.networks, vni, value),
+            Name::Host(host) => set(&mut self.hosts, host, value),
+            Name::Epoch(host) => set(&mut self.epochs, host, value),
+            Name::Organisation(name) => set(&mut self.organisations, name, value),
+            Name::Leader => {
+                self.leader = value.is_some();
+                true
+            }
+            Name::Term => match value {
+                Some((bytes, revision)) => record::decode(bytes).is_some_and(|term| {
+                    self.term = (term, revision);
+                    true
+                }),
+                None => true,
+            },
+            Name::Mapping(_) | Name::Node(_) => true,
+        }
+    }
+
+    /// The keys of the table that are in a range, but not among the entries of all of it.
+    pub(super) fn absent(&self, range: &Range, entries: &[Entry]) -> Vec<Vec<u8>> {
+        let has = |key: &[u8]| {
+            entries
+                .binary_search_by(|entry| entry.key[..].cmp(key))
+                .is_ok()
+        };
+        // Mappings are in the order of their names, and many: a range is not looked for in all.
+        let from = match Name::parse(range.start()) {
+            Some(Name::Mapping(key)) => self.mappings.range(key..),
+            _ => self.mappings.range(..),
+        };
+        let before_end = |name: &Name| range.end().is_none_or(|end| name.bytes()[..] < *end);
+        let mappings = from
+            .map(|(key, _)| Name::Mapping(*key))
+            .take_while(before_end);
+        let within = |prefix: &str| {
+            let all = Range::prefix(prefix);
+            let begins = all.end().is_none_or(|end| range.start() < end);
+            begins && range.end().is_none_or(|end| all.start() < end)
+        };
+        let mut names = Vec::new();
+        if within("network/") {
+            names.extend(self.networks.keys().map(|vni| Name::Network(*vni)));
+        }
+        if within("host/") {
+            names.extend(self.hosts.keys().map(|host| Name::Host(*host)));
+        }
+        if within("epoch/") {
+            names.extend(self.epochs.keys().map(|host| Name::Epoch(*host)));
+        }
+        if within("organisation/") {
+            names.extend(self.organisations.keys().cloned().map(Name::Organisation));
+        }
+        names.extend(self.leader.then_some(Name::Leader));
+        mappings
+            .chain(names)
+            .map(|name| name.bytes())
+            .filter(|key| range.contains(key) && !has(key))
+            .collect()
+    }
+
+    /// Makes the table as small as it can be. What is filled in order leaves its nodes half empty.
+    pub(super) fn pack(&mut self) {
+        self.mappings = std::mem::take(&mut self.mappings).into_iter().collect();
+    }
+
+    /// A network and the revision of its record.
+    #[must_use]
+    pub fn network(&self, vni: Vni) -> Option<&(Network, Revision)> {
+        self.networks.get(&vni)
+    }
+
+    /// A host and the revision of its record.
+    #[must_use]
+    pub fn host(&self, host: Locator) -> Option<&(Host, Revision)> {
+        self.hosts.get(&host)
+    }
+
+    /// An organisation and the revision of its record.
+    #[must_use]
+    pub fn organisation(&self, name: &str) -> Option<&(Organisation, Revision)> {
+        self.organisations.get(name)
+    }
+
+    /// Whether a network or a host is an organisation's.
+    pub(super) fn is_organisation_used(&self, name: &str) -> bool {
+        self.networks
+            .values()
+            .any(|(network, _)| network.organisation == name)
+            || self
+                .hosts
+                .values()
+                .any(|(host, _)| host.organisation == name)
+    }
+
+    /// The boots of a host, and the revision of the record; 0 if there is none.
+    #[must_use]
+    pub fn epoch(&self, host: Locator) -> (Epoch, Revision) {
+        self.epochs.get(&host).copied().unwrap_or_default()
+    }
+
+    /// The term.
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        self.term.0
+    }
+
+    pub(super) const fn term_revision(&self) -> Revision {
+        self.term.1
+    }
+
+    /// Whether some manager's lease as leader is alive.
+    #[must_use]
+    pub const fn has_leader(&self) -> bool {
+        self.leader
+    }
+
+    /// Whether a node of a network is provisioned or bound to a host.
+    #[must_use]
+    pub fn is_present(&self, host: Locator, vni: Vni) -> bool {
+        self.presence.contains_key(&(host, vni))
+    }
+
+    /// The networks that a host has nodes in.
+    pub(super) fn networks_of(&self, host: Locator) -> impl Iterator<Item = Vni> + '_ {
+        let first = Vni::new(1).map(|first| (host, first));
+        first
+            .into_iter()
+            .flat_map(move |first| self.presence.range(first..))
+            .map(|((host, vni), _)| (*host, *vni))
+            .take_while(move |(other, _)| *other == host)
+            .map(|(_, vni)| vni)
+    }
+
+    /// Whether a host may know where nodes of a network are (`AU4`): it has a node in it, or in a
+    /// network that one of the two lets talk to the other.
+    #[must_use]
+    pub fn may_know(&self, host: Locator, vni: Vni) -> bool {
+        if self.is_present(host, vni) {
+            return true;
+        }
+        let admits = |from: Vni, to: Vni| {
+            self.network(to)
+                .is_some_and(|(network, _)| network.admits.contains(&from))
+        };
+        self.networks_of(host)
+            .any(|own| admits(own, vni) || admits(vni, own))
+    }
+
+    /// Whether a network has an address.
+    pub(super) fn is_network_used(&self, vni: Vni) -> bool {
+        let first = Key::new(vni, Ipv4Addr::UNSPECIFIED);
+        let last = Key::new(vni, Ipv4Addr::BROADCAST);
+        self.mappings.range(first..=last).next().is_some()
+    }
+
+    /// An address of a network that is no node's: the next one after that found last, so that an
+    /// address rests before it is given to another node.
+    pub(super) fn free_address(&mut self, vni: Vni) -> Option<Ipv4Addr> {
+        let (network, _) = self.networks.get(&vni)?;
+        let from = self.next_free.get(&vni).copied().unwrap_or(0);
+        let ranges: Vec<_> = network.addresses().collect();
+        let later = ranges.iter().map(|r| (*r.start()).max(from)..=*r.end());
+        let earlier = ranges.iter().map(|r| *r.start()..=(*r.end()).min(from));
+        let free = later
+            .chain(earlier)
+            .find_map(|range| self.first_free(vni, range))?;
+        self.next_free.insert(vni, free.saturating_add(1));
+        Some(Ipv4Addr::from_bits(free))
+    }
+
+    fn first_free(&self, vni: Vni, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+        if range.is_empty() {
+            return None;
+        }
+        let key = |bits: u32| Key::new(vni, Ipv4Addr::from_bits(bits));
+        let mut candidate = *range.start();
+        for taken in self.mappings.range(key(*range.start())..=key(*range.end())) {
+            if taken.0.address.to_bits() != candidate {
+                return Some(candidate);
+            }
+            candidate = candidate.checked_add(1)?;
+        }
+        (candidate <= *range.end()).then_some(candidate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_takes_32_bytes_and_its_key_8() {
+        assert_eq!(std::mem::size_of::<Slot>(), 32);
+        assert_eq!(std::mem::size_of::<Key>(), 8);
+    }
+}

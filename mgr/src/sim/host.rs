@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A host: its agent, its kernel, and who starts and stops nodes there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ovnet_engine::Locator;
+
+use super::kernel::{Found, Kernel};
+use super::{AgentEvent, Broken, Event, Packet, World};
+use crate::core::agent::kernel::{Event as KernelEvent, Operation, Place};
+use crate::core::agent::{Image, Inherited, Input, Output};
+use crate::core::shard::SessionId;
+use crate::core::{Agent, Key, Time};
+
+/// A host.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) locator: Locator,
+    pub(super) epoch: u32,
+    /// Counts the agents that were started.
+    pub(super) life: u32,
+    pub(super) agent: Option<Agent>,
+    pub(super) kernel: Kernel,
+    pub(super) image: Option<Image>,
+    pub(super) session: Option<SessionId>,
+    /// How far this host's clock is ahead.
+    pub(super) ahead: Duration,
+    /// The nodes that are provisioned to it, by address.
+    pub(super) assigned: BTreeSet<Key>,
+    pub(super) up: bool,
+    manager: u32,
+    /// When the agent is woken, if that is planned.
+    waking: Option<Time>,
+    /// What the agents before asked for.
+    asked: u64,
+    /// Pairs of nodes that talk.
+    pub(super) talks: Vec<(Key, Key)>,
+}
+
+impl Host {
+    pub(super) fn new(locator: Locator, manager: u32) -> Host {
+        Host {
+            locator,
+            epoch: 0,
+            life: 0,
+            agent: None,
+            kernel: Kernel::default(),
+            image: None,
+            session: None,
+            ahead: Duration::ZERO,
+            assigned: BTreeSet::new(),
+            up: false,
+            manager,
+            waking: None,
+            asked: 0,
+            talks: Vec::new(),
+        }
+    }
+
+    pub(super) fn next_manager(&mut self, count: u32) -> u32 {
+        self.manager = (self.manager + 1) % count;
+        self.manager
+    }
+
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
+            + self
+                .agent
+                .as_ref()
+                .map_or(0, |agent| agent.counters().asked)
+    }
+}
+
+impl World {
+    pub(super) fn agent_event(
+        &mut self,
+        host: u32,
+        life: u32,
+        event: AgentEvent,
+    ) -> Result<(), Broken> {
+        if self.hosts[host as usize].life != life {
+            return Ok(());
+        }
+        match event {
+            AgentEvent::Start => return self.start_agent(host),
+            AgentEvent::Wake => {
+                let now = self.host_time(host);
+                let mut out = Vec::new();
+                let this = &mut self.hosts[host as usize];
+                if this.waking.is_some_and(|at| at <= self.now) {
+                    this.waking = None;
+                }
+                if let Some(agent) = &mut this.agent {
+                    agent.wake(now, &mut out);
+                }
+                return self.agent_output(host, out);
+            }
+            AgentEvent::Kernel(events) => return self.agent_input(host, Input::Kernel(events)),
+            AgentEvent::NotConnected => return self.agent_input(host, Input::Disconnected),
+            AgentEvent::Stop(key) => self.detach(host, key),
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_agent(&mut self, host: u32) -> Result<(), Broken> {
+        let now = self.host_time(host);
+        let seed = self.random.next_u64();
+        let mut out = Vec::new();
+        let this = &mut self.hosts[host as usize];
+        if !this.up {
+            // The host is booted: nothing but its disk is as it was.
+            this.up = true;
+            this.epoch += 1;
+            this.kernel = Kernel::default();
+            let keys: Vec<_> = this.assigned.iter().copied().collect();
+            for key in keys {
+                if let Some((_, mapping)) = self.store.mapping(key) {
+                    this.kernel.attach(key, mapping.node);
+                }
+            }
+        }
+        let mappings: Vec<_> = this.kernel.mappings.iter().map(|(k, m)| (*k, *m)).collect();
+        let ports: Vec<_> = this.kernel.ports.iter().map(|(k, n)| (*k, *n)).collect();
+        let image = this.image.take();
+        let config = self.scenario.agent;
+        let epoch = this.epoch;
+        let agent = Agent::start(
+            config,
+            epoch,
+            seed,
+            Inherited {
+                mappings: &mappings,
+                ports: &ports,
+            },
+            image.as_ref(),
+            now,
+            &mut out,
+        );
+        this.agent = Some(agent);
+        this.waking = None;
+        self.tell(None, || format!("agent {host} starts in epoch {epoch}"));
+        self.agent_output(host, out)
+    }
+
+    fn host_time(&self, host: u32) -> Time {
+        self.now + self.hosts[host as usize].ahead
+    }
+
+    pub(super) fn agent_input(&mut self, host: u32, input: Input) -> Result<(), Broken> {
+        let now = self.host_time(host);
+        if self.hosts[host as usize].agent.is_none() {
+            return Ok(());
+        }
+        self.tell_input(host, &input);
+        let mut out = Vec::new();
+        if let Some(agent) = &mut self.hosts[host as usize].agent {
+            agent.handle(input, now, &mut out);
+        }
+        self.agent_output(host, out)
+    }
+
+    fn tell_input(&mut self, host: u32, input: &Input) {
+        use crate::core::message::ToAgent;
+        if !self.scenario.trace {
+            return;
+        }
+        match input {
+            Input::Received(
+                ToAgent::Answer { as_of, items } | ToAgent::Push { as_of, items, .. },
+            ) => {
+                for (key, verdict) in items {
+                    if self.heard.insert((host, *key), *verdict) == Some(*verdict) {
+                        continue;
+                    }
+                    self.tell(Some(*key), || {
+                        format!("agent {host} hears as of {as_of} {verdict:?}")
+                    });
+                }
+            }
+            Input::Received(
+                message @ (ToAgent::Granted { key, .. } | ToAgent::Denied { key, .. }),
+            ) => self.tell(Some(*key), || format!("agent {host} hears {message:?}")),
+            Input::Kernel(events) => {
+                for event in events {
+                    let key = match event {
+                        KernelEvent::PortUp { key, .. } | KernelEvent::PortDown(key) => *key,
+                        _ => continue,
+                    };
+                    self.tell(Some(key), || format!("agent {host} hears {event:?}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn agent_output(&mut self, host: u32, out: Vec<Output>) -> Result<(), Broken> {
+        for output in out {
+            match output {
+                Output::Connect => self.connect(host),
+                Output::Disconnect => self.end_at_agent(host),
+                Output::Send(message) => {
+                    if let Some(session) = self.hosts[host as usize].session {
+                        self.send_to_manager(session, message);
+                    }
+                }
+                Output::Kernel(operations) => {
+                    for operation in operations {
+                        self.operate(host, operation)?;
+                    }
+                }
+                Output::Hint(to, key) => {
+                    if let Some(to) = self.by_locator.get(&to).copied() {
+                        if !self.one_in(self.scenario.loss) {
+                            let wait = self.within(200, 2_000);
+                            self.after(wait, Event::Hint(to, key));
+                        }
+                    }
+                }
+                Output::Vacate(key, _) => {
+                    let wait = self.within(1_000, 50_000);
+                    let life = self.hosts[host as usize].life;
+                    self.after(wait, Event::Agent(host, life, AgentEvent::Stop(key)));
+                }
+                Output::Network(_) => {}
+            }
+        }
+        self.plan_wake(host);
+        Ok(())
+    }
+
+    fn plan_wake(&mut self, host: u32) {
+        let this = &self.hosts[host as usize];
+        let Some(due) = this.agent.as_ref().and_then(Agent::next_wake) else {
+            return;
+        };
+        let due = self
+            .now
+            .max(Time::default() + (due - (Time::default() + this.ahead)));
+        if this.waking.is_none_or(|at| due < at) {
+            let life = this.life;
+            self.hosts[host as usize].waking = Some(due);
+            self.queue
+                .add(due, Event::Agent(host, life, AgentEvent::Wake));
+        }
+    }
+
+    fn operate(&mut self, host: u32, operation: Operation) -> Result<(), Broken> {
+        let (Operation::Set(key, _) | Operation::Forget(key)) = operation;
+        self.tell(Some(key), || format!("kernel {host}: {operation:?}"));
+        let kernel = &mut self.hosts[host as usize].kernel;
+        let before = kernel.is_local(key);
+        let done = kernel.operate(operation);
+        done.map_err(|what| (Some(key), format!("on host {host}, {what}")))?;
+        let after = kernel.is_local(key);
+        match (before, after) {
+            (false, true) => {
+                if let Some(other) = self.local.insert(key, host) {
+                    let what = format!("{key} is local on host {other} and on host {host}");
+                    return Err((Some(key), what));
+                }
+            }
+            (true, false) => {
+                self.local.remove(&key);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn kernel_events(&mut self, host: u32, events: Vec<KernelEvent>) {
+        let life = self.hosts[host as usize].life;
+        let wait = self.within(10, 200);
+        self.after(wait, Event::Agent(host, life, AgentEvent::Kernel(events)));
+    }
+
+    /// Starts a node where it is provisioned to, if it is not there.
+    pub(super) fn place(&mut self, key: Key) -> Result<(), Broken> {
+        let Some((_, mapping)) = self.store.mapping(key) else {
+            return Ok(());
+        };
+        let home = super::home_of(&mapping).and_then(|host| self.by_locator.get(&host).copied());
+        let Some(host) = home else {
+            return Ok(());
+        };
+        let node = mapping.node;
+        let this = &mut self.hosts[host as usize];
+        let other = this
+            .kernel
+            .ports
+            .get(&key)
+            .is_some_and(|other| *other != node);
+        if this.up && other {
+            // What is left of a node that had the address before goes first.
+            self.detach(host, key);
+            self.after(Duration::from_millis(10), Event::Place(key));
+        } else if this.up && !this.kernel.ports.contains_key(&key) {
+            this.kernel.attach(key, node);
+            self.kernel_events(host, vec![KernelEvent::PortUp { key, node }]);
+        }
+        Ok(())
+    }
+
+    /// Stops a node that was never bound here and is provisioned elsewhere by now.
+    pub(super) fn withdraw(&mut self, host: u32, key: Key) -> Result<(), Broken> {
+        let this = &self.hosts[host as usize];
+        let assigned = this.assigned.contains(&key);
+        if this.kernel.ports.contains_key(&key) && !assigned && !this.kernel.is_local(key) {
+            self.detach(host, key);
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, host: u32, key: Key) {
+        let kernel = &mut self.hosts[host as usize].kernel;
+        if !kernel.ports.contains_key(&key) {
+            return;
+        }
+        if kernel.detach(key) {
+            self.local.remove(&key);
+        }
+        self.tell(Some(key), || format!("kernel {host}: detached"));
+        self.kernel_events(host, vec![KernelEvent::PortDown(key)]);
+        // It may be provisioned to this host again by now.
+        let wait = self.within(10_000, 100_000);
+        self.after(wait, Event::Place(key));
+    }
+
+    pub(super) fn hinted(&mut self, host: u32, key: Key) -> Result<(), Broken> {
+        self.agent_input(host, Input::Hint(key))
+    }
+
+    /// A node sends a packet; returns the event that it makes.
+    pub(super) fn send_packet(
+        &mut self,
+        host: u32,
+        source: Key,
+        destination: Key,
+    ) -> Result<Option<KernelEvent>, Broken> {
+        let this = &self.hosts[host as usize];
+        if !matches!(this.kernel.look_up(source), Found::Node(_)) {
+            return Ok(None);
+        }
+        self.stats.packets += 1;
+        match this.kernel.look_up(destination) {
+            Found::Node(_) => self.deliver(host, destination).map(|()| None),
+            Found::Host(to) | Found::Forward(to) => {
+                let from = this.locator;
+                self.carry(
+                    to,
+                    Packet {
+                        to: 0,
+                        from,
+                        source,
+                        destination,
+                        hops: 0,
+                    },
+                );
+                Ok(None)
+            }
+            Found::Nothing => Ok(Some(KernelEvent::Miss(destination))),
+            Found::Drop => Ok(None),
+        }
+    }
+
+    fn carry(&mut self, to: Locator, packet: Packet) {
+        if let Some(to) = self.by_locator.get(&to).copied() {
+            let wait = self.within(20, 200);
+            self.after(wait, Event::Packet(Packet { to, ..packet }));
+        }
+    }
+
+    pub(super) fn packet(&mut self, packet: Packet) -> Result<(), Broken> {
+        let Packet {
+            to: host,
+            from,
+            source,
+            destination,
+            hops,
+        } = packet;
+        let this = &self.hosts[host as usize];
+        if !this.up {
+            return Ok(());
+        }
+        match this.kernel.look_up(destination) {
+            Found::Node(_) => match this.kernel.mappings.get(&source).map(|m| m.place) {
+                Some(Place::Remote(at) | Place::Moved(at)) if at == from => {
+                    self.stats.forwarded += u64::from(hops > 0);
+                    return self.deliver(host, destination);
+                }
+                Some(Place::Remote(_) | Place::Moved(_) | Place::Local) => {
+                    self.stats.forged += 1;
+                    self.kernel_events(host, vec![KernelEvent::Forged(source)]);
+                }
+                Some(_) => {}
+                None => self.kernel_events(host, vec![KernelEvent::Miss(source)]),
+            },
+            Found::Forward(next) if hops < 4 => {
+                self.carry(
+                    next,
+                    Packet {
+                        hops: hops + 1,
+                        ..packet
+                    },
+                );
+                let stale = KernelEvent::Stale {
+                    key: destination,
+                    sender: from,
+                };
+                self.kernel_events(host, vec![stale]);
+            }
+            _ => {
+                let stale = KernelEvent::Stale {
+                    key: destination,
+                    sender: from,
+                };
+                self.kernel_events(host, vec![stale]);
+            }
+        }
+        Ok(())
+    }
+
+    /// A packet has reached the port of an address: is that the node that has the address?
+    fn deliver(&mut self, host: u32, key: Key) -> Result<(), Broken> {
+        let node = self.hosts[host as usize].kernel.ports.get(&key).copied();
+        let provisioned = self.store.mapping(key).map(|(_, mapping)| mapping.node);
+        if node != provisioned {
+            let what = format!(
+                "a packet for {key} reached node {node:?} on host {host}, not {provisioned:?}"
+            );
+            return Err((Some(key), what));
+        }
+        self.stats.delivered += 1;
+        Ok(())
+    }
+
+    pub(super) fn agent_dies(&mut self, host: u32) {
+        self.end_at_agent(host);
+        let this = &mut self.hosts[host as usize];
+        this.asked += this.agent.take().map_or(0, |agent| agent.counters().asked);
+        this.life += 1;
+        this.kernel.agent_died();
+    }
+}

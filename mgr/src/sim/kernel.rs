@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A model of a host's kernel module: its ports, its mappings, and the rule of generations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ovnet_engine::Locator;
+
+use crate::core::agent::kernel::{Mapping, Operation, Place};
+use crate::core::{Generation, Key, NodeId};
+
+/// A host's kernel.
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    pub(super) ports: BTreeMap<Key, NodeId>,
+    /// Addresses that nodes here use besides those of their ports.
+    pub(super) used: BTreeMap<Key, NodeId>,
+    pub(super) mappings: BTreeMap<Key, Mapping>,
+    /// The generations of mappings that were forgotten, while the agent lives that had it done.
+    forgotten: BTreeMap<Key, Generation>,
+    /// Operations that the rule of generations refused.
+    pub(super) refused: u64,
+}
+
+/// What a packet finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Node(NodeId),
+    Host(Locator),
+    Forward(Locator),
+    Nothing,
+    Drop,
+}
+
+impl Kernel {
+    /// Carries an operation out; an error is a rule that the agent broke.
+    pub(super) fn operate(&mut self, operation: Operation) -> Result<(), String> {
+        match operation {
+            Operation::Set(key, mapping) => self.set(key, mapping),
+            Operation::Forget(key) => {
+                if let Some(mapping) = self.mappings.remove(&key) {
+                    let floor = self.forgotten.entry(key).or_default();
+                    *floor = (*floor).max(mapping.generation);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn set(&mut self, key: Key, mapping: Mapping) -> Result<(), String> {
+        if mapping.place == Place::Local && !self.ports.contains_key(&key) {
+            let Some(node) = self.used.remove(&key) else {
+                // The port is gone, and the agent will hear of it.
+                self.refused += 1;
+                return Ok(());
+            };
+            self.ports.insert(key, node);
+        }
+        if let Some(known) = self.mappings.get(&key) {
+            if mapping.generation < known.generation
+                || mapping.generation == known.generation && mapping.place != known.place
+            {
+                self.refused += 1;
+                return Ok(());
+            }
+        }
+        let floor = self.forgotten.get(&key).copied().unwrap_or_default();
+        if mapping.generation < floor && mapping.generation != Generation::NONE {
+            return Err(format!(
+                "{key} goes back from {floor} to {}",
+                mapping.generation
+            ));
+        }
+        self.mappings.insert(key, mapping);
+        Ok(())
+    }
+
+    pub(super) fn attach(&mut self, key: Key, node: NodeId) {
+        self.ports.insert(key, node);
+    }
+
+    /// Detaches a node; whether it was reachable.
+    pub(super) fn detach(&mut self, key: Key) -> bool {
+        self.ports.remove(&key);
+        let local = self
+            .mappings
+            .get_mut(&key)
+            .filter(|mapping| mapping.place == Place::Local);
+        local
+            .map(|mapping| mapping.place = Place::Pending)
+            .is_some()
+    }
+
+    /// The agent has died, and whoever comes next may know less.
+    pub(super) fn agent_died(&mut self) {
+        self.forgotten.clear();
+    }
+
+    pub(super) fn is_local(&self, key: Key) -> bool {
+        self.mappings
+            .get(&key)
+            .is_some_and(|mapping| mapping.place == Place::Local)
+    }
+
+    pub(super) fn locals(&self) -> BTreeSet<Key> {
+        let local =
+            |(key, mapping): (&Key, &Mapping)| (mapping.place == Place::Local).then_some(*key);
+        self.mappings.iter().filter_map(local).collect()
+    }
+
+    pub(super) fn look_up(&self, key: Key) -> Found {
+        match self.mappings.get(&key).map(|mapping| mapping.place) {
+            None => Found::Nothing,
+            Some(Place::Local) => match self.ports.get(&key) {
+                Some(node) => Found::Node(*node),
+                None => Found::Drop,
+            },
+            Some(Place::Remote(host)) => Found::Host(host),
+            Some(Place::Moved(host)) => Found::Forward(host),
+            Some(Place::Pending | Place::Negative) => Found::Drop,
+        }
+    }
+}

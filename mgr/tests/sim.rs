@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Seeds of the simulator, at the small size. `make simulate` runs the large one.
+
+use std::time::Duration;
+
+use ovnet_mgr::sim::{run, Scenario, Stats, Victim};
+
+fn hold(scenario: &Scenario) -> Stats {
+    run(scenario).unwrap_or_else(|failure| {
+        panic!(
+            "{failure}to see it again: make simulate SEED={} SIZE=small",
+            failure.seed
+        )
+    })
+}
+
+/// What happened in some runs, to show that the runs are about something.
+fn seeds(seeds: std::ops::Range<u64>) {
+    let mut all = Stats::default();
+    for seed in seeds {
+        let stats = hold(&Scenario::small(seed));
+        all.delivered += stats.delivered;
+        all.forwarded += stats.forwarded;
+        all.faults += stats.faults;
+        all.orders += stats.orders;
+        all.invalidated += stats.invalidated;
+        all.busy += stats.busy;
+        all.alarms += stats.alarms;
+    }
+    assert!(
+        all.delivered > 100_000 && all.forwarded > 50,
+        "few packets: {all:?}"
+    );
+    assert!(all.faults > 1000 && all.orders > 3000, "too calm: {all:?}");
+    assert!(all.invalidated > 100 && all.busy > 100, "no load: {all:?}");
+    assert!(all.alarms > 100, "no alarms: {all:?}");
+}
+
+#[test]
+fn seeds_1_to_100_hold() {
+    seeds(1..101);
+}
+
+#[test]
+fn seeds_101_to_200_hold() {
+    seeds(101..201);
+}
+
+#[test]
+fn a_run_depends_on_its_seed_alone() {
+    let [first, second] = [7, 7].map(|seed| hold(&Scenario::small(seed)));
+    assert_eq!(first, second);
+    assert_ne!(first.digest, hold(&Scenario::small(8)).digest);
+}
+
+/// Whoever crashes, at whatever step of a short run in which nothing else goes wrong.
+#[test]
+fn a_crash_at_any_step_is_recovered_from() {
+    let calm = |step, victim| Scenario {
+        loss: 0,
+        duplication: 0,
+        reordering: false,
+        faults: None,
+        hosts: 3,
+        managers: 2,
+        networks: 2,
+        nodes: 6,
+        busy: Duration::from_millis(600),
+        quiet: Duration::from_secs(14),
+        orders: Duration::from_millis(40),
+        bursts: Duration::from_millis(30),
+        crash: Some((step, victim)),
+        ..Scenario::small(5)
+    };
+    let steps = hold(&calm(u64::MAX, Victim::Host(0))).steps;
+    assert!(steps > 400, "{steps} steps are not much of a run");
+    for step in 1..400 {
+        for victim in [Victim::Agent(1), Victim::Host(1), Victim::Manager(0)] {
+            if let Err(failure) = run(&calm(step, victim)) {
+                panic!("{victim:?} crashes at step {step}: {failure}");
+            }
+        }
+    }
+}
