@@ -27,7 +27,7 @@ refused '*EADDRINUSE*' ovctl -n S port set v0 --netns V --net 7 --address 10.0.0
 ovctl -n R mapping set 7 10.0.5.9 --locator "${LOCATOR[S]}" --slot 5
 in_ns S tcpdump -nn -i sub -c 2 -w /tmp/slot.pcap ip6 >/dev/null 2>&1 &
 capture=$!
-eventually 5 test -s /tmp/slot.pcap
+sleep 2
 ip -n A neigh replace 10.0.5.9 lladdr 02:76:0a:00:05:09 dev v0 nud permanent
 in_ns A ping -n -q -c 1 -W 5 10.0.5.9
 wait "$capture"

@@ -261,14 +261,14 @@ fn forged(stage: &mut Stage) -> Result<(), Failure> {
         (
             "between networks",
             with(a, (2, 0, 8, G)),
-            "network-mismatch",
+            "substrate-icmp",
         ),
         ("to a group", with(a, (2, 1, 7, G)), "icmp-quote"),
         ("from a group", with((1, 1, 7, A), g), "address-form"),
         ("from a slot", with((1, 4, 7, A), g), "address-form"),
-        ("to a slot", with(a, (2, 4, 7, G)), "address-form"),
+        ("to a slot", with(a, (2, 4, 7, G)), "substrate-icmp"),
         ("from a phantom", with((1, 2, 7, A), g), "address-form"),
-        ("to a phantom", with(a, (2, 2, 7, G)), "address-form"),
+        ("to a phantom", with(a, (2, 2, 7, G)), "substrate-icmp"),
     ] {
         stage.drops(what, &error(TOO_BIG, 0, 1300, &quote), reason)?;
     }
