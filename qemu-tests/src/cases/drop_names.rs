@@ -52,7 +52,7 @@ const DROPPING: [Case; 7] = [
 /// What no packet of these cases is dropped for. Two are of packets that escape.
 /// Lack of memory and such a device are not to be had in a guest. Plain
 /// translation has cases of its own.
-const ELSEWHERE: [DropReason; 10] = [
+const ELSEWHERE: [DropReason; 12] = [
     DropReason::NeedsEscape,
     DropReason::Ttl,
     DropReason::Offload,
@@ -63,6 +63,8 @@ const ELSEWHERE: [DropReason; 10] = [
     DropReason::ExtensionHeaders,
     DropReason::IcmpFragment,
     DropReason::UdpZeroChecksum,
+    DropReason::NotAuthorised,
+    DropReason::Policy,
 ];
 
 /// How many packets were dropped, by name.
