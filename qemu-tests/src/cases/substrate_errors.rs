@@ -258,11 +258,7 @@ fn forged(stage: &mut Stage) -> Result<(), Failure> {
             with((1, 0, 0, A), (2, 0, 0, G)),
             "substrate-icmp",
         ),
-        (
-            "between networks",
-            with(a, (2, 0, 8, G)),
-            "substrate-icmp",
-        ),
+        ("between networks", with(a, (2, 0, 8, G)), "substrate-icmp"),
         ("to a group", with(a, (2, 1, 7, G)), "icmp-quote"),
         ("from a group", with((1, 1, 7, A), g), "address-form"),
         ("from a slot", with((1, 4, 7, A), g), "address-form"),
