@@ -51,7 +51,7 @@ impl<V: Send + Sync> Table<V> {
     #[inline]
     pub(crate) fn get<'a>(&'a self, key: u64, _: Rcu<'a>) -> Option<&'a V> {
         // SAFETY: The table is initialised, and the caller is an RCU reader.
-        let node = unsafe { bindings::ovnet_table_get(self.inner.get(), &key) };
+        let node = unsafe { bindings::ovnet_table_get(self.inner.get(), key) };
         // SAFETY: By the invariant the object is a `Node<V>`, which lives as long as the reader reads.
         unsafe { node.cast::<Node<V>>().as_ref() }.map(|node| &node.value)
     }
@@ -83,7 +83,7 @@ impl<V: Send + Sync> Table<V> {
         let reader = rcu::read_lock();
         // SAFETY: The table is initialised and this is an RCU reader; `new` is a leaked node.
         let (old, result) = unsafe {
-            let old = bindings::ovnet_table_get(table, &key);
+            let old = bindings::ovnet_table_get(table, key);
             if old.is_null() {
                 (old, bindings::ovnet_table_insert(table, new))
             } else {
@@ -112,7 +112,7 @@ impl<V: Send + Sync> Table<V> {
         // SAFETY: The table is initialised and this is an RCU reader; writers are serialised, so that
         // what was found is what is removed.
         let old = unsafe {
-            let old = bindings::ovnet_table_get(table, &key);
+            let old = bindings::ovnet_table_get(table, key);
             if old.is_null() || bindings::ovnet_table_remove(table, old) != 0 {
                 return false;
             }
