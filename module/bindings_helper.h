@@ -149,7 +149,6 @@ u32 ovnet_info_port(const struct genl_info *info);
 struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
 				    struct nlattr *last);
 int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
-			   const struct nla_policy *policy,
 			   struct netlink_ext_ack *extack);
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr);
 const void *ovnet_nla_data(const struct nlattr *nla);

@@ -458,11 +458,11 @@ struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
 	return NULL;
 }
 
+/* The policy of the whole message has been asked about the nest already. */
 int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
-			   const struct nla_policy *policy,
 			   struct netlink_ext_ack *extack)
 {
-	return nla_parse_nested(table, max, nla, policy, extack);
+	return nla_parse_nested(table, max, nla, NULL, extack);
 }
 
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)

@@ -67,18 +67,29 @@ impl<V: Send + Sync> Table<V> {
         self.set_with(key, value, GFP_ATOMIC)
     }
 
-    fn set_with(&self, key: u64, value: V, flags: Flags) -> Result {
-        let new = KBox::into_raw(KBox::new(
-            Node {
-                link: bindings::ovnet_node {
-                    key,
-                    ..pin_init::zeroed()
-                },
-                value,
+    /// Adds the entry of `key`, which has none. Process context.
+    pub(crate) fn add(&self, key: u64, value: V) -> Result {
+        let new = Self::node(key, value, GFP_KERNEL_ACCOUNT)?;
+        // SAFETY: The table is initialised; `new` is a leaked node.
+        let result = unsafe { bindings::ovnet_table_insert(self.inner.get(), new) };
+        // SAFETY: `new` was leaked by `node`; if there is an error it did not get into the table.
+        to_result(result).inspect_err(|_| drop(unsafe { KBox::from_raw(new.cast::<Node<V>>()) }))
+    }
+
+    /// A new entry, leaked.
+    fn node(key: u64, value: V, flags: Flags) -> Result<*mut bindings::ovnet_node> {
+        let node = Node {
+            link: bindings::ovnet_node {
+                key,
+                ..pin_init::zeroed()
             },
-            flags,
-        )?)
-        .cast::<bindings::ovnet_node>();
+            value,
+        };
+        Ok(KBox::into_raw(KBox::new(node, flags)?).cast())
+    }
+
+    fn set_with(&self, key: u64, value: V, flags: Flags) -> Result {
+        let new = Self::node(key, value, flags)?;
         let table = self.inner.get();
         let reader = rcu::read_lock();
         // SAFETY: The table is initialised and this is an RCU reader; `new` is a leaked node.
@@ -107,6 +118,9 @@ impl<V: Send + Sync> Table<V> {
 
     /// Removes the entry of `key`; says whether there was one.
     pub(crate) fn remove(&self, key: u64) -> bool {
+        if self.len() == 0 {
+            return false;
+        }
         let table = self.inner.get();
         let reader = rcu::read_lock();
         // SAFETY: The table is initialised and this is an RCU reader; writers are serialised, so that
