@@ -67,7 +67,11 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 	skb->protocol = htons(protocol);
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, l4);
-	skb_reset_mac_len(skb);
+	/* What was made here, and fragments, never had an Ethernet header. */
+	if (skb_mac_header_was_set(skb))
+		skb_reset_mac_len(skb);
+	else
+		skb->mac_len = 0;
 	skb_clear_hash_if_not_l4(skb);
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE;
