@@ -67,7 +67,11 @@ void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
 	skb->protocol = htons(protocol);
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, l4);
-	skb_reset_mac_len(skb);
+	/* What was made here, and fragments, never had an Ethernet header. */
+	if (skb_mac_header_was_set(skb))
+		skb_reset_mac_len(skb);
+	else
+		skb->mac_len = 0;
 	skb_clear_hash_if_not_l4(skb);
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE;
@@ -345,14 +349,14 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 	eth_hw_addr_random(dev);
 }
 
-void ovnet_dev_hold(struct net_device *dev)
+void ovnet_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
 {
-	dev_hold(dev);
+	netdev_hold(dev, tracker, GFP_ATOMIC);
 }
 
-void ovnet_dev_put(struct net_device *dev)
+void ovnet_dev_put(struct net_device *dev, netdevice_tracker *tracker)
 {
-	dev_put(dev);
+	netdev_put(dev, tracker);
 }
 
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len)
