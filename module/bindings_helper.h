@@ -123,8 +123,8 @@ const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev));
-void ovnet_dev_hold(struct net_device *dev);
-void ovnet_dev_put(struct net_device *dev);
+void ovnet_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
+void ovnet_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len);
 void ovnet_dev_count_rx(struct net_device *dev, unsigned int len);
 void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb);

@@ -316,14 +316,14 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 	eth_hw_addr_random(dev);
 }
 
-void ovnet_dev_hold(struct net_device *dev)
+void ovnet_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
 {
-	dev_hold(dev);
+	netdev_hold(dev, tracker, GFP_ATOMIC);
 }
 
-void ovnet_dev_put(struct net_device *dev)
+void ovnet_dev_put(struct net_device *dev, netdevice_tracker *tracker)
 {
-	dev_put(dev);
+	netdev_put(dev, tracker);
 }
 
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len)

@@ -633,7 +633,11 @@ impl Skb {
             (*headers).protocol = protocol.to_be();
             (*headers).network_header = start;
             (*headers).transport_header = start.wrapping_add(l4);
-            (*skb).mac_len = start.wrapping_sub((*headers).mac_header);
+            // What was made here, and fragments, never had an Ethernet header.
+            (*skb).mac_len = match (*headers).mac_header {
+                u16::MAX => 0,
+                mac => start.wrapping_sub(mac),
+            };
             if (*headers).l4_hash() == 0 {
                 (*headers).hash = 0;
                 (*headers).set_sw_hash(0);

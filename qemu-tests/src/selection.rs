@@ -6,6 +6,30 @@
 
 use crate::case::{Case, Only};
 
+/// What shows the most in the least time: each way in which something of the
+/// module comes to life, dies, or is used by two at once.
+const QUICK: &[&str] = &[
+    "batch",
+    "dump-resize",
+    "kunit",
+    "lifecycle-churn",
+    "lifecycle-delete",
+    "lifecycle-load",
+    "lifecycle-namespaces",
+    "lifecycle-unload",
+    "move-lossless",
+    "move-states",
+    "policy-peering",
+    "policy-rules",
+    "resolve",
+    "ttl",
+];
+
+/// Whether a case is of the quick selection.
+pub fn is_quick(name: &str) -> bool {
+    QUICK.contains(&name)
+}
+
 /// Each with the cases that run the same code.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("dump-resize", "dumps"),
