@@ -118,6 +118,12 @@ serve() {
   eventually 10 grep -q ready "$log"
 }
 
+# unsent: packets that the substrate's device of R was given and did not send.
+unsent() {
+  ip -n R -s -j link show sub |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["stats64"]["tx"]["dropped"])'
+}
+
 hosts R
 node A on R net 7 10.0.0.2
 machine X 2001:db8:5
@@ -147,6 +153,14 @@ in_ns X ethtool -K sub tso off gso off tx off gro off >/dev/null 2>&1
 say A udp 10.0.0.200 7 1 1400 3000
 say A tcp 10.0.0.200 8
 say X tcp "$THERE" 8
+# What is left to the substrate's device is done by the kernel, if that device cannot.
+in_ns A ethtool -K v0 tso on gso on tx on >/dev/null 2>&1
+in_ns R ethtool -K sub tso off tx off >/dev/null 2>&1
+say A udp 10.0.0.200 7 1 1400 3000
+say A tcp 10.0.0.200 8
+say X tcp "$THERE" 8
+# What cannot be cut is lost, and sent again in segments of its own.
+expect 0 unsent
 stats R tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=0-3
 
 # Errors cross in both directions.
