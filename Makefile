@@ -61,7 +61,7 @@ demo: module user ## the demonstration, in a guest
 bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
 	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
 
-bench-scale: module user ## what mappings cost, and what must not grow with them; MAPPINGS=N (1000000)
+bench-scale: module user ## what must not grow with networks, ports, hosts, rules and mappings, and what mappings cost; MAPPINGS=N (1000000)
 	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
 
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
