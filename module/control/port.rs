@@ -258,10 +258,10 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         learns: asked.learns,
         slot: asked.slot,
         sources: asked.sources,
-        // What installs the mapping says what is.
+        // What installs the mapping says what is; if it cannot, a port that was there is as it was.
         state: Atomic::new(match step {
-            Some(_) => asked.state,
-            None => state_before,
+            Some(_) if old != Some((vni, address)) => asked.state,
+            _ => state_before,
         }),
         used: Atomic::new(used),
     }))?;

@@ -168,6 +168,7 @@ fn run_cases(
     println!("kernel {}, {accelerator}", environment.kernel_version);
     let payload = Payload::build(environment, &scratch.path, None)?;
     let verbose = env::var("V").is_ok_and(|value| value == "1");
+    let start = Instant::now();
     let mut suite = Suite::new(environment, &payload, verbose);
     let mut outcomes = Vec::new();
     for (index, case) in cases.iter().enumerate() {
@@ -200,6 +201,7 @@ fn run_cases(
     }
     report::write(&environment.logs(), &outcomes)?;
     println!("logs: {}", environment.logs().display());
+    println!("took {} s, boots included", start.elapsed().as_secs());
     println!("{}", report::summary(&outcomes));
     Ok(u8::from(
         outcomes.iter().any(|outcome| outcome.failure.is_some()),
