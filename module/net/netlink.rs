@@ -480,6 +480,9 @@ impl Dump<'_> {
         }
     }
 
+/// Which of them says of which part of a dump the last version was.
+const PART: usize = 3;
+
     /// The namespace of the asker's socket.
     pub(crate) fn net(&self) -> Net {
         // SAFETY: The callback is valid; the socket keeps its namespace while the dump lasts.
@@ -489,6 +492,26 @@ impl Dump<'_> {
     /// A `u32` attribute of the request.
     pub(crate) fn u32(&self, attr: u32) -> Option<u32> {
         // SAFETY: The callback is that of a generic-netlink dump with a policy; see `Request::attr`.
+/// A part of a dump, which has versions of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    /// Devices, or rules, or peerings.
+    List,
+    /// What the first walk goes over.
+    First,
+    /// What the second walk goes over.
+    Second,
+}
+
+impl From<Nth> for Part {
+    fn from(nth: Nth) -> Self {
+        match nth {
+            Nth::First => Part::First,
+            Nth::Second => Part::Second,
+        }
+    }
+}
+
         unsafe { attr_bytes(bindings::ovnet_dump_attr(self.callback, attr as i32)) }
             .map(u32::from_ne_bytes)
     }
@@ -508,10 +531,19 @@ impl Dump<'_> {
         self.memory()[CURSOR] = cursor as i64;
     }
 
-    /// Lets the asker know if what is dumped has changed since the last call.
-    pub(crate) fn set_version(&mut self, version: u32) {
-        // SAFETY: The callback is valid. 0 would mean that there is no version.
-        unsafe { (*self.callback).seq = version.wrapping_add(1).max(1) };
+    /// Lets the asker know if what is dumped has changed since the last call. A dump of several tables has
+    /// a part for each, whose versions have nothing to do with one another.
+    pub(crate) fn set_version(&mut self, part: Part, version: u32) {
+        let is_new = self.memory()[PART] != part as i64;
+        self.memory()[PART] = part as i64;
+        // SAFETY: The callback is valid. 0 would mean that there is no version, and means of the one before
+        // that there was none.
+        unsafe {
+            (*self.callback).seq = version.wrapping_add(1).max(1);
+            if is_new {
+                (*self.callback).prev_seq = 0;
+            }
+        }
     }
 
     /// Appends one message. False: it does not fit, the next call must repeat it.
@@ -546,7 +578,7 @@ impl Dump<'_> {
         wanted: impl Fn(u64, &V) -> bool,
     ) -> bool {
         self.walk_table(nth, |dump, key, value: &V, restarts| {
-            dump.set_version(restarts);
+            dump.set_version(nth.into(), restarts);
             !wanted(key, value) || dump.put(|message| fill(key, value, message))
         })
     }
