@@ -15,6 +15,7 @@ use crate::{
         skb::Skb,
         time::Moment,
     },
+    observer::{Live, Observer},
     stats::PortStats,
     tx,
 };
@@ -97,7 +98,7 @@ impl Attachment {
 
     /// The address, if the node may send from it.
     #[inline]
-    pub(crate) fn claim(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+    pub(crate) fn claim(&self, address: Ipv4Addr, watch: impl Observer) -> Option<Ipv4Addr> {
         let used = if address == self.identity.address {
             &self.used
         } else {
@@ -107,10 +108,12 @@ impl Attachment {
                 .find(|source| source.contains(address))?;
             &source.used
         };
-        let now = Moment::now();
-        if now.is_a_second_after(used.read_once()) {
-            used.store(now.word(), Relaxed);
-        }
+        watch.act(|| {
+            let now = Moment::now();
+            if now.is_a_second_after(used.read_once()) {
+                used.store(now.word(), Relaxed);
+            }
+        });
         Some(address)
     }
 }
@@ -194,7 +197,7 @@ impl Driver for Port {
 
     #[inline]
     fn transmit(&self, device: &Device, host: &Host, frame: Skb, turn: Turn, rcu: Rcu<'_>) {
-        tx::transmit(self, device, host, frame, turn, rcu);
+        tx::transmit(self, device, host, frame, turn, Live, rcu);
     }
 
     fn detach(&self, device: &Device, host: &Host, _: &Rtnl) {

@@ -77,6 +77,13 @@ bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 	return ovnet_route_take(found, way);
 }
 
+/* Where a packet to that address goes next. */
+void ovnet_nexthop(const struct dst_entry *dst, const struct in6_addr *to,
+		   struct in6_addr *nexthop)
+{
+	*nexthop = *rt6_nexthop(dst_rt6_info(dst), to);
+}
+
 /* As nf_hook() finds them.  The reader is an RCU reader in the strict sense. */
 static __always_inline struct nf_hook_entries *ovnet_hooks(struct net *net, unsigned int hook)
 {
