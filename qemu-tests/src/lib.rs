@@ -28,5 +28,6 @@ pub mod payload;
 pub mod protocol;
 pub mod report;
 pub mod selection;
+pub mod shadow;
 pub mod suite;
 pub mod wire;

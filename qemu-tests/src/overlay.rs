@@ -26,10 +26,11 @@ use ovnet_uapi::{Client, Event, EventKind, Events};
 
 use crate::cases::Failure;
 use crate::frame::{hex, Mac};
+use crate::shadow;
 
 /// How long a frame, a counter or an event may take to come. TCG is slow, and a
 /// kernel that checks itself is slower: then the harness says how many times.
-fn patience() -> Duration {
+pub fn patience() -> Duration {
     let factor = env::var("PATIENCE").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(3) * factor.unwrap_or(1)
 }
@@ -92,6 +93,8 @@ pub fn within<T: Send>(
 /// A raw socket on a device: sends frames as they are and sees each that
 /// passes, in both directions, but those it sent.
 pub struct Wire {
+    namespace: String,
+    device: String,
     name: String,
     socket: OwnedFd,
 }
@@ -115,13 +118,29 @@ impl Wire {
             Ok(socket)
         })?;
         Ok(Wire {
+            namespace: namespace.to_owned(),
+            device: device.to_owned(),
             name: format!("{namespace}/{device}"),
             socket,
         })
     }
 
-    /// Sends a frame.
+    /// Sends a frame. What becomes of it is what a trace says, if that is to be
+    /// seen.
     pub fn send(&self, frame: &[u8]) -> Result<(), Failure> {
+        if !shadow::is_on() {
+            return self.send_alone(frame);
+        }
+        let foreseen = shadow::foresee(&self.namespace, &self.device, frame)?;
+        self.send_alone(frame)?;
+        foreseen.map_or(Ok(()), |foreseen| {
+            let said = foreseen.comes_true();
+            said.map_err(|error| format!("{}, {}: {error}", self.name, hex(frame)).into())
+        })
+    }
+
+    /// Sends a frame at once, whatever is traced.
+    pub fn send_alone(&self, frame: &[u8]) -> Result<(), Failure> {
         let sent = send(self.socket.as_raw_fd(), frame, MsgFlags::empty())
             .map_err(|error| format!("{}: cannot send: {error}", self.name))?;
         if sent != frame.len() {
@@ -147,6 +166,11 @@ impl Wire {
         };
         frame.truncate(length);
         Ok(Some(frame))
+    }
+
+    /// A frame that has come already.
+    pub fn waiting(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.next(Duration::from_micros(100))
     }
 
     /// The next frame; there must be one.
