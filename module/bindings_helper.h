@@ -38,7 +38,7 @@
 
 #include "net/netlink-gen.h"
 
-/* A route, and what a packet must heed that takes it. */
+/* A route, if there is one, and what a packet must heed that takes it. */
 struct ovnet_way {
 	struct dst_entry *dst;
 	u32 mtu;
@@ -71,11 +71,7 @@ extern const struct drop_reason_list ovnet_drop_reasons;
 bool ovnet_skb_may_pull(struct sk_buff *skb, unsigned int len);
 bool ovnet_skb_open(struct sk_buff *skb, unsigned int headroom, unsigned int len);
 int ovnet_skb_trim(struct sk_buff *skb, unsigned int len);
-bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset);
 bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu);
-u64 ovnet_skb_l4(const struct sk_buff *skb, int offset);
-u32 ovnet_skb_flow_hash(const struct sk_buff *skb);
-void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4);
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len);
 void ovnet_skb_too_big(struct sk_buff *skb, u32 mtu);
 void ovnet_skb_prohibited(struct sk_buff *skb);
@@ -115,10 +111,9 @@ void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now);
 /* The substrate. */
 struct ovnet_route __percpu *ovnet_routes_alloc(void);
 void ovnet_routes_free(struct ovnet_route __percpu *routes);
-bool ovnet_route_cached(struct ovnet_route __percpu *routes, struct ovnet_way *way);
-bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
-		      const struct in6_addr *src, const struct in6_addr *dst,
-		      struct ovnet_way *way);
+struct ovnet_way ovnet_route_cached(struct ovnet_route __percpu *routes);
+struct ovnet_way ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
+				  const struct in6_addr *src, const struct in6_addr *dst);
 void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 		    const struct net_device *from);
 
@@ -128,8 +123,8 @@ const struct net_device_ops *ovnet_dev_ops(const struct net_device *dev);
 void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 		     const struct ethtool_ops *ethtool,
 		     void (*destroy)(struct net_device *dev));
-void ovnet_dev_hold(struct net_device *dev);
-void ovnet_dev_put(struct net_device *dev);
+void ovnet_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
+void ovnet_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len);
 void ovnet_dev_count_rx(struct net_device *dev, unsigned int len);
 void ovnet_dev_receive(struct net_device *dev, struct sk_buff *skb);
@@ -154,7 +149,6 @@ u32 ovnet_info_port(const struct genl_info *info);
 struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
 				    struct nlattr *last);
 int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
-			   const struct nla_policy *policy,
 			   struct netlink_ext_ack *extack);
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr);
 const void *ovnet_nla_data(const struct nlattr *nla);
@@ -176,7 +170,7 @@ void ovnet_nlmsg_free(struct sk_buff *skb);
 
 /* Tables. */
 int ovnet_table_init(struct rhashtable *table);
-struct ovnet_node *ovnet_table_get(struct rhashtable *table, const u64 *key);
+struct ovnet_node *ovnet_table_get(struct rhashtable *table, u64 key);
 int ovnet_table_insert(struct rhashtable *table, struct ovnet_node *node);
 int ovnet_table_replace(struct rhashtable *table, struct ovnet_node *old,
 			struct ovnet_node *new);
@@ -192,6 +186,8 @@ void ovnet_percpu_free(void __percpu *counters);
 void ovnet_percpu_add(u64 __percpu *counter, u64 n);
 void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
 			u64 __percpu *d, u64 bytes);
+void ovnet_dev_count_sent(struct net_device *dev, u64 __percpu *a, u64 __percpu *b,
+			  u64 __percpu *c, u64 __percpu *d, u64 bytes);
 u64 ovnet_percpu_sum(u64 __percpu *counter);
 void ovnet_ratelimit_init(struct ratelimit_state *rs, int burst);
 bool ovnet_ratelimit(struct ratelimit_state *rs);
@@ -216,6 +212,9 @@ static const u32 RUST_CONST_HELPER_OVNET_GSO_UDP_L4 = SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_NEUTRAL =
 	SKB_GSO_DODGY | SKB_GSO_TCP_ECN | SKB_GSO_TCP_ACCECN | SKB_GSO_UDP_L4;
 static const u32 RUST_CONST_HELPER_OVNET_IFF_UP = IFF_UP;
+static const u8 RUST_CONST_HELPER_OVNET_CHECKSUM_NONE = CHECKSUM_NONE;
+static const u8 RUST_CONST_HELPER_OVNET_CHECKSUM_COMPLETE = CHECKSUM_COMPLETE;
+static const u8 RUST_CONST_HELPER_OVNET_CHECKSUM_PARTIAL = CHECKSUM_PARTIAL;
 static const u32 RUST_CONST_HELPER_OVNET_HZ = HZ;
 static const u32 RUST_CONST_HELPER_OVNET_GSTRING_LEN = ETH_GSTRING_LEN;
 static const int RUST_CONST_HELPER_OVNET_NETLINK_GENERIC = NETLINK_GENERIC;

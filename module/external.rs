@@ -214,7 +214,7 @@ fn outward<'a>(
             if !packet.recut(by, out.len) {
                 return Err(DropReason::NoMemory);
             }
-            packet.is_ipv6_before(out.transport.wrapping_sub(out.start) as i32);
+            packet.is_ipv6_before(out.transport.wrapping_sub(out.start) as u16);
             Ok(Outcome::Same(route, len))
         }
         Verdict::Fragments(pieces) => {
@@ -223,7 +223,7 @@ fn outward<'a>(
                 let mut sent = packet
                     .piece(headroom, piece.header(), siit::HEADROOM, part)
                     .ok_or(DropReason::NoMemory)?;
-                sent.is_ipv6_before(piece.header().len() as i32);
+                sent.is_ipv6_before(piece.header().len() as u16);
                 let len = piece.payload_len as u64;
                 sent.flow.form = OVNET_FORM_STANDARD;
                 tx::launch(sent, None, route, len, device, host, rcu);

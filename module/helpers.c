@@ -39,38 +39,9 @@ int ovnet_skb_trim(struct sk_buff *skb, unsigned int len)
 	return pskb_trim(skb, len);
 }
 
-bool ovnet_skb_partial_at(const struct sk_buff *skb, int offset)
-{
-	return skb->ip_summed == CHECKSUM_PARTIAL &&
-	       skb_checksum_start_offset(skb) == offset;
-}
-
 bool ovnet_skb_segments_fit(const struct sk_buff *skb, unsigned int mtu)
 {
 	return skb_gso_validate_network_len(skb, mtu);
-}
-
-u32 ovnet_skb_flow_hash(const struct sk_buff *skb)
-{
-	return skb->l4_hash ? skb->hash : 0;
-}
-
-/* Both of the above: the hash, and above it whether the checksum is partial. */
-u64 ovnet_skb_l4(const struct sk_buff *skb, int offset)
-{
-	return (u64)ovnet_skb_partial_at(skb, offset) << 32 | ovnet_skb_flow_hash(skb);
-}
-
-/* What the device summed covers headers that are no more. */
-void ovnet_skb_set_layers(struct sk_buff *skb, u16 protocol, int l4)
-{
-	skb->protocol = htons(protocol);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, l4);
-	skb_reset_mac_len(skb);
-	skb_clear_hash_if_not_l4(skb);
-	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE;
 }
 
 struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
@@ -345,14 +316,14 @@ void ovnet_dev_setup(struct net_device *dev, const struct net_device_ops *ops,
 	eth_hw_addr_random(dev);
 }
 
-void ovnet_dev_hold(struct net_device *dev)
+void ovnet_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
 {
-	dev_hold(dev);
+	netdev_hold(dev, tracker, GFP_ATOMIC);
 }
 
-void ovnet_dev_put(struct net_device *dev)
+void ovnet_dev_put(struct net_device *dev, netdevice_tracker *tracker)
 {
-	dev_put(dev);
+	netdev_put(dev, tracker);
 }
 
 void ovnet_dev_count_tx(struct net_device *dev, unsigned int len)
@@ -487,11 +458,11 @@ struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
 	return NULL;
 }
 
+/* The policy of the whole message has been asked about the nest already. */
 int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
-			   const struct nla_policy *policy,
 			   struct netlink_ext_ack *extack)
 {
-	return nla_parse_nested(table, max, nla, policy, extack);
+	return nla_parse_nested(table, max, nla, NULL, extack);
 }
 
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)
@@ -591,14 +562,19 @@ void ovnet_nlmsg_free(struct sk_buff *skb)
  * Keys come from whoever configures the host.  The seed is random and the two
  * multiplications carry every bit of the key to every bit that counts.
  */
-static u32 ovnet_table_hash(const void *data, u32 len, u32 seed)
+static __always_inline u32 ovnet_table_mix(u64 key, u32 seed)
 {
-	u64 hash = *(const u64 *)data ^ seed;
+	u64 hash = key ^ seed;
 
 	hash *= GOLDEN_RATIO_64;
 	hash ^= hash >> 32;
 	hash *= GOLDEN_RATIO_64;
 	return hash >> 32;
+}
+
+static u32 ovnet_table_hash(const void *data, u32 len, u32 seed)
+{
+	return ovnet_table_mix(*(const u64 *)data, seed);
 }
 
 static int ovnet_table_compare(struct rhashtable_compare_arg *arg, const void *object)
@@ -620,9 +596,31 @@ int ovnet_table_init(struct rhashtable *table)
 	return rhashtable_init(table, &ovnet_table_params);
 }
 
-struct ovnet_node *ovnet_table_get(struct rhashtable *table, const u64 *key)
+static noinline struct ovnet_node *ovnet_table_search(struct rhashtable *table, u64 key)
 {
-	return rhashtable_lookup(table, key, ovnet_table_params);
+	return rhashtable_lookup(table, &key, ovnet_table_params);
+}
+
+/*
+ * What is looked for is the first in its bucket mostly.  If not, or while the
+ * table changes its size, the kernel searches.
+ */
+struct ovnet_node *ovnet_table_get(struct rhashtable *table, u64 key)
+{
+	const struct bucket_table *buckets = rht_dereference_rcu(table->tbl, table);
+	u32 hash = ovnet_table_mix(key, buckets->hash_rnd) & (buckets->size - 1);
+	struct rhash_head *first;
+
+	if (unlikely(buckets->nest))
+		return ovnet_table_search(table, key);
+	first = rht_ptr_rcu(&buckets->buckets[hash]);
+	if (likely(!rht_is_a_nulls(first))) {
+		struct ovnet_node *node = container_of(first, struct ovnet_node, head);
+
+		if (likely(node->key == key))
+			return node;
+	}
+	return ovnet_table_search(table, key);
 }
 
 int ovnet_table_insert(struct rhashtable *table, struct ovnet_node *node)
@@ -699,6 +697,17 @@ static __always_inline void ovnet_percpu_pair(u64 __percpu *pair, u64 bytes)
 void ovnet_percpu_count(u64 __percpu *a, u64 __percpu *b, u64 __percpu *c,
 			u64 __percpu *d, u64 bytes)
 {
+	ovnet_percpu_pair(a, bytes);
+	ovnet_percpu_pair(b, bytes);
+	ovnet_percpu_pair(c, bytes);
+	ovnet_percpu_pair(d, bytes);
+}
+
+/* The same for a packet that a device sends, and its own counters of frames. */
+void ovnet_dev_count_sent(struct net_device *dev, u64 __percpu *a, u64 __percpu *b,
+			  u64 __percpu *c, u64 __percpu *d, u64 bytes)
+{
+	dev_sw_netstats_tx_add(dev, 1, bytes + ETH_HLEN);
 	ovnet_percpu_pair(a, bytes);
 	ovnet_percpu_pair(b, bytes);
 	ovnet_percpu_pair(c, bytes);

@@ -76,7 +76,7 @@ impl Remote {
     }
 
     /// The largest packet that the path takes, as far as is known.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn mtu(&self, route: &Route<'_>) -> u32 {
         match self.path_mtu() {
             Some(known) => route.mtu().min(known),
@@ -85,12 +85,15 @@ impl Remote {
     }
 
     /// What is known of the path and believed still.
-    #[inline]
+    #[inline(always)]
     fn path_mtu(&self) -> Option<u32> {
-        let known = self.path_mtu.read_once();
-        if known == 0 {
-            return None;
+        match self.path_mtu.read_once() {
+            0 => None,
+            known => self.believed_mtu(known),
         }
+    }
+
+    fn believed_mtu(&self, known: u64) -> Option<u32> {
         let until = Moment::of_word((known >> 32) as u32);
         if until.is_none_or(|until| until.is_past(Moment::now())) {
             self.path_mtu.store(0, Relaxed);

@@ -277,6 +277,9 @@ impl Host {
 
     /// What waits for a mapping.
     pub(crate) fn miss_queue(&self, key: u64) -> Option<Arc<Queue>> {
+        if self.misses().table.len() == 0 {
+            return None;
+        }
         let reader = rcu::read_lock();
         let miss = self.misses().table.get(key, Rcu::from(&reader));
         miss.map(|miss| miss.queue.clone())

@@ -17,6 +17,8 @@ mod events;
 #[deny(unsafe_code)]
 mod expiry;
 #[deny(unsafe_code)]
+mod express;
+#[deny(unsafe_code)]
 mod external;
 #[deny(unsafe_code)]
 mod hold;

@@ -3,7 +3,7 @@
 //! A port: the device of one node, and which node of which network that is.
 
 use crate::{
-    control,
+    control, express,
     host::{Host, Network},
     misses::Budget,
     net::{
@@ -109,11 +109,23 @@ impl Attachment {
                 .find(|source| source.contains(address))?;
             &source.used
         };
-        let now = Moment::now();
-        if now.is_a_second_after(used.read_once()) {
-            used.store(now.word(), Relaxed);
-        }
+        note_use(used);
         Some(address)
+    }
+
+    /// The node sends from its own address.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        note_use(&self.used);
+    }
+}
+
+/// Notes that an address is used, once a second at most.
+#[inline]
+fn note_use(used: &Atomic<u32>) {
+    let now = Moment::now();
+    if now.is_a_second_after(used.read_once()) {
+        used.store(now.word(), Relaxed);
     }
 }
 
@@ -201,9 +213,11 @@ impl Driver for Port {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn transmit(&self, device: &Device, host: &Host, frame: Skb, turn: Turn, rcu: Rcu<'_>) {
-        tx::transmit(self, device, host, frame, turn, rcu);
+        if let Some(frame) = express::transmit(self, device, host, frame, rcu) {
+            tx::transmit(self, device, host, frame, turn, rcu);
+        }
     }
 
     fn detach(&self, device: &Device, host: &Host, _: &Rtnl) {

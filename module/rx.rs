@@ -12,6 +12,7 @@
 //! ```
 
 use crate::{
+    express,
     external::{self, External},
     hold::{Away, Way},
     host::{slot_key, Host, Remote},
@@ -52,6 +53,9 @@ impl Receiver for Host {
     /// What the device chained together (`rx-gro-list`) is received one by one.
     #[inline]
     fn receive(&self, packet: Skb, rcu: Rcu<'_>) {
+        let Some(packet) = express::receive(self, packet, rcu) else {
+            return;
+        };
         let apart = packet.apart(|packet| receive(self, packet, Turn::New, rcu));
         if let Err((packet, reason)) = apart {
             self.drop_packet(packet, reason);
@@ -260,7 +264,7 @@ fn forward<'a>(
     if !packet.fits(remote.mtu(&route)) {
         return Err(DropReason::TooBig);
     }
-    let checksum = packet.l4_checksum(IPV6_LEN as i32);
+    let checksum = packet.l4_checksum(IPV6_LEN as u16);
     let head = packet
         .open(
             0,
@@ -295,7 +299,7 @@ fn translate(
     } else {
         0
     };
-    let checksum = packet.l4_checksum(IPV6_LEN as i32);
+    let checksum = packet.l4_checksum(IPV6_LEN as u16);
     let head = packet
         .head_mut(fast::head_len(ip.next_header, ip.payload_len))
         .ok_or(DropReason::NoMemory)?;

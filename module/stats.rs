@@ -8,13 +8,13 @@
 use crate::{
     host::{Host, Remote},
     net::{
-        counters::{count, Counters, Pair},
+        counters::{count, count_sent, Counters, Pair},
         device::Device,
         rcu::Rcu,
         skb::Skb,
         trace,
     },
-    port::Port,
+    port::{Attachment, Port},
 };
 use core::net::Ipv4Addr;
 use kernel::{prelude::*, sync::rcu};
@@ -165,6 +165,37 @@ impl Host {
             len,
         );
         trace::rx(packet, device);
+    }
+
+    /// As [`Host::count_tx`] and [`Device::count_tx`], for a packet of the node behind `port` to a remote host.
+    #[inline(always)]
+    pub(crate) fn count_sent(
+        &self,
+        device: &Device,
+        port: &Port,
+        own: &Attachment,
+        remote: &Remote,
+        len: u64,
+    ) {
+        let places = [
+            self.stats().pair(Count::TxPackets),
+            remote.stats.pair(Count::TxPackets),
+            port.stats().pair(Count::TxPackets),
+            own.network.stats.pair(Count::TxPackets),
+        ];
+        count_sent(device, places, len);
+    }
+
+    /// As [`Host::count_rx`], for a packet of a remote host to the node behind `port`.
+    #[inline(always)]
+    pub(crate) fn count_received(&self, port: &Port, own: &Attachment, remote: &Remote, len: u64) {
+        let places = [
+            self.stats().pair(Count::RxPackets),
+            remote.stats.pair(Count::RxPackets),
+            port.stats().pair(Count::RxPackets),
+            own.network.stats.pair(Count::RxPackets),
+        ];
+        count(places, len);
     }
 
     /// A node's packet is about to be delivered to another port.

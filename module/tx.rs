@@ -518,7 +518,7 @@ fn translate(
     headroom: u32,
     packet: &mut Skb,
 ) -> Result<(), DropReason> {
-    let (checksum, hash) = packet.l4(IPV4_LEN as i32);
+    let (checksum, hash) = packet.l4(IPV4_LEN as u16);
     let old = fast::head_len(ip.protocol, ip.payload_len()).saturating_sub(fast::GROWTH);
     let head = packet
         .open(fast::GROWTH as u32, headroom, old)

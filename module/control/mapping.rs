@@ -142,7 +142,11 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
                 host.holds().set(key, hold.clone())?;
             }
             let place = mapping.place.clone();
-            host.mappings().set(key, mapping)?;
+            if known {
+                host.mappings().set(key, mapping)?;
+            } else {
+                host.mappings().add(key, mapping)?;
+            }
             place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &place);
             // What waits is looked at again.
             let same = |hold: &Arc<Hold>| {
@@ -287,7 +291,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
 /// Says where many nodes are.
 pub(crate) fn batch(host: &Host, request: &Request<'_>, message: &mut Message<'_>) -> Answer {
     let (mut installed, mut unchanged, mut refused) = (0_u32, 0_u32, 0_u32);
-    request.each_nest(OVNET_A_MAPPING_BATCH_MAPPING, &netlink::MAPPING, |attrs| {
+    request.each_nest(OVNET_A_MAPPING_BATCH_MAPPING, netlink::MAPPING, |attrs| {
         match set_one(host, attrs) {
             Ok(Outcome::Installed) => installed = installed.wrapping_add(1),
             Ok(Outcome::Unchanged) => unchanged = unchanged.wrapping_add(1),

@@ -84,7 +84,9 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
         let text = c"the network has ports on this host: delete them first";
         return Err(Refusal::new(EBUSY, text).at(OVNET_A_NETWORK_VNI));
     }
-    // Entries cannot be removed inside the walk; the lock keeps others from adding any.
+    // From here on nothing may fail, or the network would be half gone. Entries cannot be removed inside the
+    // walk; the lock keeps others from adding any.
+    let peerings = peering::room(host)?;
     let mut keys = KVVec::with_capacity(left as usize, GFP_KERNEL)?;
     while left > 0 {
         host.mappings().for_each(|key, _| {
@@ -98,7 +100,7 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
         }
         keys.clear();
     }
-    peering::forget(host, vni)?;
+    peering::forget(host, vni, peerings);
     host.networks().remove(vni.get().into());
     // Thousands of rules are too much to be dropped by the table's RCU callback.
     let policy = network.policy.replace(None)?;

@@ -69,9 +69,16 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     replace(host, key, left)
 }
 
+/// What `forget` needs, so that it need not ask for memory half way. Under the control lock.
+pub(super) fn room(host: &Host) -> Result<KVVec<u64>> {
+    Ok(KVVec::with_capacity(
+        host.peerings().len() as usize,
+        GFP_KERNEL,
+    )?)
+}
+
 /// Ends the peerings of a network that is deleted. Under the control lock.
-pub(super) fn forget(host: &Host, vni: Vni) -> Result {
-    let mut keys = KVVec::with_capacity(host.peerings().len() as usize, GFP_KERNEL)?;
+pub(super) fn forget(host: &Host, vni: Vni, mut keys: KVVec<u64>) {
     loop {
         // Entries cannot be removed inside the walk, which may show one twice and so leave another out.
         host.peerings().for_each(|key, _| {
@@ -82,7 +89,7 @@ pub(super) fn forget(host: &Host, vni: Vni) -> Result {
             }
         });
         if keys.is_empty() {
-            return Ok(());
+            return;
         }
         for &key in &keys {
             host.peerings().remove(key);

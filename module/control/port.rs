@@ -153,7 +153,7 @@ impl Asked {
             (None, old) => old.map_or(0, |old| old.slot),
         };
         let mut count = 0_usize;
-        request.each_nest(OVNET_A_PORT_SOURCE, &netlink::SOURCE, |_| {
+        request.each_nest(OVNET_A_PORT_SOURCE, netlink::SOURCE, |_| {
             count = count.wrapping_add(1);
             Ok(())
         })?;
@@ -168,7 +168,7 @@ impl Asked {
         let mut sources = KVec::with_capacity(count.max(kept), GFP_ATOMIC)?;
         let full = |_| Refusal::from(ENOMEM);
         if count > 0 {
-            request.each_nest(OVNET_A_PORT_SOURCE, &netlink::SOURCE, |attrs| {
+            request.each_nest(OVNET_A_PORT_SOURCE, netlink::SOURCE, |attrs| {
                 let prefix = attrs.ipv4(OVNET_A_SOURCE_ADDRESS).ok_or_else(|| {
                     attrs.missing(OVNET_A_SOURCE_ADDRESS, c"the source's address is missing")
                 })?;
@@ -276,10 +276,10 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         slot: asked.slot,
         node: asked.node,
         sources: asked.sources,
-        // What installs the mapping says what is.
+        // What installs the mapping says what is; if it cannot, a port that was there is as it was.
         state: Atomic::new(match step {
-            Some(_) => asked.state,
-            None => state_before,
+            Some(_) if old != Some((vni, address)) => asked.state,
+            _ => state_before,
         }),
         used: Atomic::new(used),
     }))?;

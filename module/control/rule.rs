@@ -39,7 +39,7 @@ type Said = (KVVec<Arc<Rule>>, Defaults);
 pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let vni = vni(request, OVNET_A_POLICY_VNI)?;
     let mut new = KVVec::with_capacity(request.count(OVNET_A_POLICY_RULE), GFP_KERNEL)?;
-    request.each_nest(OVNET_A_POLICY_RULE, &RULE, |nest| {
+    request.each_nest(OVNET_A_POLICY_RULE, RULE, |nest| {
         Ok(push(&mut new, rule(nest)?)?)
     })?;
     if new.is_empty() {

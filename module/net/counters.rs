@@ -2,7 +2,7 @@
 
 //! Per-CPU counters: adding touches no shared cache line, reading sums up.
 
-use super::bindings;
+use super::{bindings, device::Device};
 use core::{marker::PhantomData, ptr};
 use kernel::prelude::*;
 
@@ -67,10 +67,26 @@ impl<const N: usize> Counters<N> {
     }
 }
 
+/// Where a packet counts; none: nowhere.
+pub(crate) type Places<'a> = [Option<Pair<'a>>; 4];
+
+#[inline]
+fn pointers(places: Places<'_>) -> [*mut u64; 4] {
+    places.map(|pair| pair.map_or(ptr::null_mut(), |pair| pair.packets))
+}
+
+/// Counts one packet of so many bytes that the node behind `device` has sent, and its frame for the device.
+#[inline]
+pub(crate) fn count_sent(device: &Device, places: Places<'_>, bytes: u64) {
+    let [a, b, c, d] = pointers(places);
+    // SAFETY: As for `count`; the device is valid, and softirqs are off.
+    unsafe { bindings::ovnet_dev_count_sent(device.as_ptr(), a, b, c, d, bytes) };
+}
+
 /// Counts one packet of so many bytes in several places.
 #[inline]
-pub(crate) fn count(places: [Option<Pair<'_>>; 4], bytes: u64) {
-    let [a, b, c, d] = places.map(|pair| pair.map_or(ptr::null_mut(), |pair| pair.packets));
+pub(crate) fn count(places: Places<'_>, bytes: u64) {
+    let [a, b, c, d] = pointers(places);
     // SAFETY: The pointers are null or of pairs inside allocations that live as long.
     unsafe { bindings::ovnet_percpu_count(a, b, c, d, bytes) };
 }

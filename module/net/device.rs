@@ -213,9 +213,11 @@ struct Private<D: Driver> {
 ///
 /// # Invariants
 ///
-/// The value owns a reference to a device of `D` that was initialised.
+/// The value owns a reference to a device of `D` that was initialised, known by `tracker`.
 pub(crate) struct DeviceRef<D: Driver> {
     device: NonNull<bindings::net_device>,
+    /// Takes no room but on a kernel that keeps account of who holds what.
+    tracker: MaybeUninit<bindings::netdevice_tracker>,
     _driver: PhantomData<D>,
 }
 
@@ -230,11 +232,13 @@ impl<D: Driver> DeviceRef<D> {
     /// The device must be of this driver, initialised, and valid during the call.
     unsafe fn hold(device: *mut bindings::net_device) -> Option<Self> {
         let device = NonNull::new(device)?;
-        // SAFETY: By the contract.
-        unsafe { bindings::ovnet_dev_hold(device.as_ptr()) };
+        let mut tracker = MaybeUninit::uninit();
+        // SAFETY: By the contract; the tracker is filled in, and may move then.
+        unsafe { bindings::ovnet_dev_hold(device.as_ptr(), tracker.as_mut_ptr()) };
         // INVARIANT: The reference was taken just now.
         Some(DeviceRef {
             device,
+            tracker,
             _driver: PhantomData,
         })
     }
@@ -254,11 +258,13 @@ impl<D: Driver> DeviceRef<D> {
 
 impl<D: Driver> Clone for DeviceRef<D> {
     fn clone(&self) -> Self {
-        // SAFETY: By the invariant the device is valid.
-        unsafe { bindings::ovnet_dev_hold(self.device.as_ptr()) };
+        let mut tracker = MaybeUninit::uninit();
+        // SAFETY: By the invariant the device is valid; the tracker is filled in, and may move then.
+        unsafe { bindings::ovnet_dev_hold(self.device.as_ptr(), tracker.as_mut_ptr()) };
         // INVARIANT: The reference was taken just now.
         DeviceRef {
             device: self.device,
+            tracker,
             _driver: PhantomData,
         }
     }
@@ -275,8 +281,8 @@ impl<D: Driver> Deref for DeviceRef<D> {
 
 impl<D: Driver> Drop for DeviceRef<D> {
     fn drop(&mut self) {
-        // SAFETY: By the invariant this value owns a reference.
-        unsafe { bindings::ovnet_dev_put(self.device.as_ptr()) };
+        // SAFETY: By the invariant this value owns a reference, known by the tracker.
+        unsafe { bindings::ovnet_dev_put(self.device.as_ptr(), self.tracker.as_mut_ptr()) };
     }
 }
 

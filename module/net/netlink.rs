@@ -206,11 +206,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Calls `f` with the attributes of each nest `attr`, whose set has `N` attributes, in order.
+    /// Calls `f` with the attributes of each nest `attr`, whose set has `N` attributes, in order. The policy of
+    /// the request has checked them.
     pub(crate) fn each_nest<const N: usize>(
         &self,
         attr: u32,
-        policy: &Policy<N>,
+        _: Nest<N>,
         mut f: impl FnMut(&Attrs<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let mut nest = core::ptr::null_mut();
@@ -227,7 +228,6 @@ impl<'a> Request<'a> {
                     table.as_mut_ptr(),
                     N.saturating_sub(1) as i32,
                     nest,
-                    policy.0,
                     self.attrs.ack,
                 )
             })?;
@@ -257,20 +257,18 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The generated policy of a nest, for attributes below `N`.
-pub(crate) struct Policy<const N: usize>(*const bindings::nla_policy);
+/// A set of attributes below `N` that the generated policies know as a nest.
+#[derive(Clone, Copy)]
+pub(crate) struct Nest<const N: usize>;
 
-/// The policy of a mapping in a batch.
-pub(crate) const MAPPING: Policy<{ bindings::OVNET_A_MAPPING_SLOT as usize + 1 }> =
-    Policy((&raw const bindings::ovnet_mapping_entry_nl_policy).cast());
+/// A mapping in a batch.
+pub(crate) const MAPPING: Nest<{ bindings::OVNET_A_MAPPING_SLOT as usize + 1 }> = Nest;
 
-/// The policy of a port's further source.
-pub(crate) const SOURCE: Policy<{ bindings::OVNET_A_SOURCE_IDLE as usize + 1 }> =
-    Policy((&raw const bindings::ovnet_source_nl_policy).cast());
+/// A port's further source.
+pub(crate) const SOURCE: Nest<{ bindings::OVNET_A_SOURCE_IDLE as usize + 1 }> = Nest;
 
-/// The policy of a rule.
-pub(crate) const RULE: Policy<{ bindings::OVNET_A_RULE_BYTES as usize + 1 }> =
-    Policy((&raw const bindings::ovnet_rule_nl_policy).cast());
+/// A rule.
+pub(crate) const RULE: Nest<{ bindings::OVNET_A_RULE_BYTES as usize + 1 }> = Nest;
 
 /// # Safety
 ///

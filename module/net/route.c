@@ -32,7 +32,7 @@ void ovnet_routes_free(struct ovnet_route __percpu *routes)
 }
 
 /* The MTU is that of ip6_mtu(), for a device that has IPv6. */
-static __always_inline bool ovnet_route_take(struct dst_entry *dst, struct ovnet_way *way)
+static __always_inline struct ovnet_way ovnet_route_take(struct dst_entry *dst)
 {
 	const struct inet6_dev *idev = ip6_dst_idev(dst);
 	u32 mtu = dst_metric_raw(dst, RTAX_MTU);
@@ -41,25 +41,55 @@ static __always_inline bool ovnet_route_take(struct dst_entry *dst, struct ovnet
 		mtu = dst_mtu(dst);
 	else if (!mtu)
 		mtu = READ_ONCE(idev->cnf.mtu6);
-	way->dst = dst;
-	way->mtu = min_t(u32, mtu, IP6_MAX_MTU);
-	way->headroom = LL_RESERVED_SPACE(dst->dev) + dst->header_len;
-	return true;
+	return (struct ovnet_way) {
+		.dst = dst,
+		.mtu = min_t(u32, mtu, IP6_MAX_MTU),
+		.headroom = LL_RESERVED_SPACE(dst->dev) + dst->header_len,
+	};
 }
 
-bool ovnet_route_cached(struct ovnet_route __percpu *routes, struct ovnet_way *way)
+static noinline bool ovnet_route_passes(struct dst_entry *dst, u32 cookie)
+{
+	return !READ_ONCE(dst->obsolete) || dst->ops->check(dst, cookie);
+}
+
+/*
+ * What ip6_dst_check() does, for a route that does not expire and is of no
+ * nexthop object: whether the table has changed since.  Whatever else it may
+ * be is left to the kernel.
+ */
+static __always_inline bool ovnet_route_holds(struct dst_entry *dst, u32 cookie)
+{
+	const struct rt6_info *rt = dst_rt6_info(dst);
+	const struct fib6_info *from = rcu_dereference_bh(rt->from);
+	u32 now;
+
+	if (likely(READ_ONCE(dst->obsolete) == DST_OBSOLETE_FORCE_CHK && !rt->sernum && from &&
+		   !((rt->rt6i_flags | from->fib6_flags) & RTF_EXPIRES))) {
+		const struct fib6_node *node = rcu_dereference_bh(from->fib6_node);
+
+		if (!node)
+			return false;
+		now = READ_ONCE(node->fn_sernum);
+		/* As in fib6_get_cookie_safe(). */
+		smp_rmb();
+		return now == cookie;
+	}
+	return ovnet_route_passes(dst, cookie);
+}
+
+struct ovnet_way ovnet_route_cached(struct ovnet_route __percpu *routes)
 {
 	struct ovnet_route *route = this_cpu_ptr(routes);
 	struct dst_entry *dst = route->dst;
 
-	return likely(dst && (!READ_ONCE(dst->obsolete) ||
-			      dst->ops->check(dst, route->cookie))) &&
-	       ovnet_route_take(dst, way);
+	if (unlikely(!dst || !ovnet_route_holds(dst, route->cookie)))
+		return (struct ovnet_way) {};
+	return ovnet_route_take(dst);
 }
 
-bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
-		      const struct in6_addr *src, const struct in6_addr *dst,
-		      struct ovnet_way *way)
+struct ovnet_way ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
+				  const struct in6_addr *src, const struct in6_addr *dst)
 {
 	struct ovnet_route *route = this_cpu_ptr(routes);
 	struct flowi6 flow = { .saddr = *src, .daddr = *dst };
@@ -70,14 +100,30 @@ bool ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 	found = ip6_route_output_flags(net, NULL, &flow, RT6_LOOKUP_F_HAS_SADDR);
 	if (found->error || found->dev->flags & IFF_LOOPBACK) {
 		dst_release(found);
-		return false;
+		return (struct ovnet_way) {};
 	}
 	route->dst = found;
 	route->cookie = rt6_get_cookie(dst_rt6_info(found));
-	return ovnet_route_take(found, way);
+	return ovnet_route_take(found);
 }
 
-/* As nf_hook() finds them.  The reader is an RCU reader in the strict sense. */
+/*
+ * With softirqs off the caller is an RCU reader already.  Saying so again is for
+ * hooks that assert it, where anybody checks.
+ */
+static __always_inline void ovnet_rcu_read_lock(void)
+{
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		rcu_read_lock();
+}
+
+static __always_inline void ovnet_rcu_read_unlock(void)
+{
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		rcu_read_unlock();
+}
+
+/* As nf_hook() finds them. */
 static __always_inline struct nf_hook_entries *ovnet_hooks(struct net *net, unsigned int hook)
 {
 	/* The key only spares looking; a kernel without jump labels has none. */
@@ -112,7 +158,7 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 	skb_dst_set_noref(skb, dst);
 	skb->dev = dev;
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
-	rcu_read_lock();
+	ovnet_rcu_read_lock();
 	if (unlikely(dst->output != ip6_output || dst->lwtstate || !idev ||
 		     READ_ONCE(idev->cnf.disable_ipv6) || netif_is_l3_slave(dev) ||
 		     ovnet_hooks(net, NF_INET_LOCAL_OUT))) {
@@ -124,7 +170,7 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 	IP6CB(skb)->flags = IP6SKB_REROUTED;
 	hooks = ovnet_hooks(net, NF_INET_POST_ROUTING);
 	if (hooks) {
-		struct nf_hook_state state;
+		struct nf_hook_state state __uninitialized;
 
 		nf_hook_state_init(&state, NF_INET_POST_ROUTING, NFPROTO_IPV6, dev, dev,
 				   NULL, net, ip6_output);
@@ -144,5 +190,5 @@ void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 	sock_confirm_neigh(skb, neigh);
 	neigh_hh_output(&neigh->hh, skb);
 out:
-	rcu_read_unlock();
+	ovnet_rcu_read_unlock();
 }

@@ -56,11 +56,10 @@ impl RouteCache {
     /// The route, if it is known and still valid.
     #[inline]
     pub(crate) fn cached<'a>(&self, _: Rcu<'a>) -> Option<Route<'a>> {
-        let mut way = pin_init::zeroed();
         // SAFETY: The cache is allocated and softirqs are off.
-        let known = unsafe { bindings::ovnet_route_cached(self.0.as_ptr(), &mut way) };
+        let way = unsafe { bindings::ovnet_route_cached(self.0.as_ptr()) };
         // INVARIANT: The function returns a route that lives as long as the RCU reader reads.
-        known.then_some(Route(way, PhantomData))
+        (!way.dst.is_null()).then_some(Route(way, PhantomData))
     }
 
     /// The route to `dst`, from the cache or looked up. None: there is none that leaves the host.
@@ -83,14 +82,11 @@ impl RouteCache {
         _: Rcu<'a>,
     ) -> Option<Route<'a>> {
         let (src, dst) = (in6_addr(src), in6_addr(dst));
-        let mut way = pin_init::zeroed();
         // SAFETY: The cache is allocated, the namespace valid, and softirqs are off; the addresses are
         // only read.
-        let found = unsafe {
-            bindings::ovnet_route_find(net.as_ptr(), self.0.as_ptr(), &src, &dst, &mut way)
-        };
+        let way = unsafe { bindings::ovnet_route_find(net.as_ptr(), self.0.as_ptr(), &src, &dst) };
         // INVARIANT: As above.
-        found.then_some(Route(way, PhantomData))
+        (!way.dst.is_null()).then_some(Route(way, PhantomData))
     }
 }
 

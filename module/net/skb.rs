@@ -24,6 +24,9 @@ const ETH_P_IPV6: u16 = 0x86dd;
 /// EtherType of IPv4.
 const ETH_P_IP: u16 = 0x0800;
 
+/// The fields of an `sk_buff` that a clone copies.
+type Headers = bindings::sk_buff__bindgen_ty_4__bindgen_ty_2;
+
 /// What the kernel was asked to put off: segmentation that this module cannot carry over.
 pub(crate) struct UnsupportedOffload;
 
@@ -166,6 +169,33 @@ impl Skb {
         }
     }
 
+    /// Whether the first `len` bytes are linear already.
+    #[inline]
+    pub(crate) fn has_linear(&self, len: usize) -> bool {
+        // SAFETY: By the invariant.
+        let linear = unsafe { (*self.as_ptr()).len.wrapping_sub((*self.as_ptr()).data_len) };
+        linear as usize >= len
+    }
+
+    /// The first bytes, if they are linear already.
+    #[inline]
+    pub(crate) fn peek<const N: usize>(&self) -> Option<&[u8; N]> {
+        // SAFETY: So many bytes from `data` are linear, and `self` is borrowed as long as they are.
+        self.has_linear(N)
+            .then(|| unsafe { &*self.data().cast::<[u8; N]>() })
+    }
+
+    /// The length of the TCP header at `at`, if it is linear up to its flags.
+    #[inline]
+    pub(crate) fn tcp_header_len(&self, at: usize) -> Option<u32> {
+        if !self.has_linear(at.checked_add(14)?) {
+            return None;
+        }
+        // SAFETY: The byte is linear.
+        let offset = unsafe { *self.data().add(at).add(12) };
+        Some(u32::from(offset >> 4).wrapping_mul(4))
+    }
+
     /// The first `len` bytes; moves them into the linear part if need be.
     #[inline]
     pub(crate) fn head(&mut self, len: usize) -> Option<&[u8]> {
@@ -245,11 +275,27 @@ impl Skb {
         self.len() <= len || unsafe { bindings::ovnet_skb_trim(self.as_ptr(), len) == 0 }
     }
 
+    /// What a clone of the packet copies: its headers, and how its checksum and its hash stand.
+    #[inline(always)]
+    fn headers(&self) -> *mut Headers {
+        // SAFETY: By the invariant; the union has these fields at its start.
+        unsafe { (&raw mut (*self.as_ptr()).__bindgen_anon_4).cast() }
+    }
+
     /// How the checksum of a transport header at `offset` from the packet's start stands.
     #[inline]
-    pub(crate) fn l4_checksum(&self, offset: i32) -> L4Checksum {
-        // SAFETY: By the invariant.
-        if unsafe { bindings::ovnet_skb_partial_at(self.as_ptr(), offset) } {
+    pub(crate) fn l4_checksum(&self, offset: u16) -> L4Checksum {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation. The words of a partial checksum
+        // are those read.
+        let partial = unsafe {
+            let headers = self.headers();
+            let place = (*skb).data.offset_from((*skb).head) as u16;
+            (*headers).ip_summed() == bindings::OVNET_CHECKSUM_PARTIAL
+                && (*headers).__bindgen_anon_1.__bindgen_anon_1.csum_start
+                    == place.wrapping_add(offset)
+        };
+        if partial {
             L4Checksum::Partial
         } else {
             L4Checksum::Complete
@@ -258,15 +304,8 @@ impl Skb {
 
     /// [`Skb::l4_checksum`] and [`Skb::flow_hash`] at once.
     #[inline]
-    pub(crate) fn l4(&self, offset: i32) -> (L4Checksum, u32) {
-        // SAFETY: By the invariant.
-        let both = unsafe { bindings::ovnet_skb_l4(self.as_ptr(), offset) };
-        let checksum = if both >> 32 != 0 {
-            L4Checksum::Partial
-        } else {
-            L4Checksum::Complete
-        };
-        (checksum, both as u32)
+    pub(crate) fn l4(&self, offset: u16) -> (L4Checksum, u32) {
+        (self.l4_checksum(offset), self.flow_hash())
     }
 
     /// Whether the packet, or each segment it stands for, is at most `mtu` bytes long.
@@ -324,8 +363,15 @@ impl Skb {
     /// else 0. Constant per flow.
     #[inline]
     pub(crate) fn flow_hash(&self) -> u32 {
+        let headers = self.headers();
         // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_flow_hash(self.as_ptr()) }
+        unsafe {
+            if (*headers).l4_hash() != 0 {
+                (*headers).hash
+            } else {
+                0
+            }
+        }
     }
 
     /// Runs `f` on the IP packet as the standard form sees it, with `spare` bytes before it and room for
@@ -489,12 +535,18 @@ impl Skb {
         unsafe { bindings::ovnet_skb_decapsulate(self.as_ptr()) == 0 }
     }
 
+    /// Whether the device has chained several packets together, with headers of their own.
+    #[inline]
+    pub(crate) fn is_chained(&self) -> bool {
+        self.gso().1 & bindings::OVNET_GSO_FRAGLIST != 0
+    }
+
     /// Hands the packet to `each`; if the device has chained several together, each by itself. They have
     /// headers of their own then, which translation would have to change one by one anyway. Fails with the
     /// packet if it cannot be taken apart.
     #[inline]
     pub(crate) fn apart(self, mut each: impl FnMut(Skb)) -> Result<(), (Skb, DropReason)> {
-        if self.gso().1 & bindings::OVNET_GSO_FRAGLIST == 0 {
+        if !self.is_chained() {
             each(self);
             return Ok(());
         }
@@ -544,7 +596,18 @@ impl Skb {
     /// Says that the packet starts with an IPv4 header of `header_len` bytes.
     #[inline]
     pub(crate) fn is_ipv4(&mut self, header_len: u8) {
-        self.set_layers(ETH_P_IP, header_len.into());
+        self.set_layers(ETH_P_IP, 0, header_len.into());
+    }
+
+    /// Moves the packet's start `len` bytes on, to an Ethernet header before an IPv4 header of 20 bytes. False,
+    /// and nothing done, if it is shorter.
+    #[inline(always)]
+    pub(crate) fn becomes_frame(&mut self, len: u32) -> bool {
+        let pulled = self.pull(len);
+        if pulled {
+            self.set_layers(ETH_P_IP, 14, 20);
+        }
+        pulled
     }
 
     /// Says that the packet starts with an IPv6 header without extensions.
@@ -555,13 +618,35 @@ impl Skb {
 
     /// Says that the packet starts with IPv6 headers of so many bytes.
     #[inline]
-    pub(crate) fn is_ipv6_before(&mut self, transport: i32) {
-        self.set_layers(ETH_P_IPV6, transport);
+    pub(crate) fn is_ipv6_before(&mut self, transport: u16) {
+        self.set_layers(ETH_P_IPV6, 0, transport);
     }
 
-    fn set_layers(&mut self, protocol: u16, l4: i32) {
-        // SAFETY: By the invariant.
-        unsafe { bindings::ovnet_skb_set_layers(self.as_ptr(), protocol, l4) };
+    /// Says what the header at `at` is, and that the transport header is `l4` bytes behind that.
+    #[inline]
+    fn set_layers(&mut self, protocol: u16, at: u16, l4: u16) {
+        let skb = self.as_ptr();
+        // SAFETY: By the invariant; `head` and `data` are of one allocation, and nobody else has the packet.
+        unsafe {
+            let headers = self.headers();
+            let start = ((*skb).data.offset_from((*skb).head) as u16).wrapping_add(at);
+            (*headers).protocol = protocol.to_be();
+            (*headers).network_header = start;
+            (*headers).transport_header = start.wrapping_add(l4);
+            // What was made here, and fragments, never had an Ethernet header.
+            (*skb).mac_len = match (*headers).mac_header {
+                u16::MAX => 0,
+                mac => start.wrapping_sub(mac),
+            };
+            if (*headers).l4_hash() == 0 {
+                (*headers).hash = 0;
+                (*headers).set_sw_hash(0);
+            }
+            // What the device summed covers headers that are no more.
+            if (*headers).ip_summed() == bindings::OVNET_CHECKSUM_COMPLETE {
+                (*headers).set_ip_summed(bindings::OVNET_CHECKSUM_NONE);
+            }
+        }
     }
 
     /// Answers the IPv4 packet with ICMP "fragmentation needed" and this MTU (RFC 1191), rate limited by

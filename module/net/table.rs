@@ -51,7 +51,7 @@ impl<V: Send + Sync> Table<V> {
     #[inline]
     pub(crate) fn get<'a>(&'a self, key: u64, _: Rcu<'a>) -> Option<&'a V> {
         // SAFETY: The table is initialised, and the caller is an RCU reader.
-        let node = unsafe { bindings::ovnet_table_get(self.inner.get(), &key) };
+        let node = unsafe { bindings::ovnet_table_get(self.inner.get(), key) };
         // SAFETY: By the invariant the object is a `Node<V>`, which lives as long as the reader reads.
         unsafe { node.cast::<Node<V>>().as_ref() }.map(|node| &node.value)
     }
@@ -67,23 +67,34 @@ impl<V: Send + Sync> Table<V> {
         self.set_with(key, value, GFP_ATOMIC)
     }
 
-    fn set_with(&self, key: u64, value: V, flags: Flags) -> Result {
-        let new = KBox::into_raw(KBox::new(
-            Node {
-                link: bindings::ovnet_node {
-                    key,
-                    ..pin_init::zeroed()
-                },
-                value,
+    /// Adds the entry of `key`, which has none. Process context.
+    pub(crate) fn add(&self, key: u64, value: V) -> Result {
+        let new = Self::node(key, value, GFP_KERNEL_ACCOUNT)?;
+        // SAFETY: The table is initialised; `new` is a leaked node.
+        let result = unsafe { bindings::ovnet_table_insert(self.inner.get(), new) };
+        // SAFETY: `new` was leaked by `node`; if there is an error it did not get into the table.
+        to_result(result).inspect_err(|_| drop(unsafe { KBox::from_raw(new.cast::<Node<V>>()) }))
+    }
+
+    /// A new entry, leaked.
+    fn node(key: u64, value: V, flags: Flags) -> Result<*mut bindings::ovnet_node> {
+        let node = Node {
+            link: bindings::ovnet_node {
+                key,
+                ..pin_init::zeroed()
             },
-            flags,
-        )?)
-        .cast::<bindings::ovnet_node>();
+            value,
+        };
+        Ok(KBox::into_raw(KBox::new(node, flags)?).cast())
+    }
+
+    fn set_with(&self, key: u64, value: V, flags: Flags) -> Result {
+        let new = Self::node(key, value, flags)?;
         let table = self.inner.get();
         let reader = rcu::read_lock();
         // SAFETY: The table is initialised and this is an RCU reader; `new` is a leaked node.
         let (old, result) = unsafe {
-            let old = bindings::ovnet_table_get(table, &key);
+            let old = bindings::ovnet_table_get(table, key);
             if old.is_null() {
                 (old, bindings::ovnet_table_insert(table, new))
             } else {
@@ -107,12 +118,15 @@ impl<V: Send + Sync> Table<V> {
 
     /// Removes the entry of `key`; says whether there was one.
     pub(crate) fn remove(&self, key: u64) -> bool {
+        if self.len() == 0 {
+            return false;
+        }
         let table = self.inner.get();
         let reader = rcu::read_lock();
         // SAFETY: The table is initialised and this is an RCU reader; writers are serialised, so that
         // what was found is what is removed.
         let old = unsafe {
-            let old = bindings::ovnet_table_get(table, &key);
+            let old = bindings::ovnet_table_get(table, key);
             if old.is_null() || bindings::ovnet_table_remove(table, old) != 0 {
                 return false;
             }

@@ -43,8 +43,8 @@ tracepoints! {
 
 /// Out of line: only while somebody looks.
 #[cold]
-fn call(probe: Probe, packet: &Skb, device: *const bindings::net_device, what: u32) {
-    let Flow { vni, src, dst, .. } = packet.flow;
+fn call(probe: Probe, packet: &Skb, flow: Flow, device: *const bindings::net_device, what: u32) {
+    let Flow { vni, src, dst, .. } = flow;
     // SAFETY: The packet is valid, the device is valid or, for a drop, null.
     unsafe { probe(packet.as_ptr().cast(), device.cast(), vni, src, dst, what) };
 }
@@ -52,13 +52,21 @@ fn call(probe: Probe, packet: &Skb, device: *const bindings::net_device, what: u
 /// The node behind `device` has sent the packet.
 #[inline(always)]
 pub(crate) fn tx(packet: &Skb, device: &Device) {
+    tx_of(packet, device, || packet.flow);
+}
+
+/// The same, for a packet of which is known what `flow` says.
+#[inline(always)]
+pub(crate) fn tx_of(packet: &Skb, device: &Device, flow: impl FnOnce() -> Flow) {
     // SAFETY: The key is that of a tracepoint.
     if unsafe { static_branch_unlikely!(__tracepoint_ovnet_tx, tracepoint, key) } {
+        let flow = flow();
         call(
             rust_do_trace_ovnet_tx,
             packet,
+            flow,
             device.as_ptr(),
-            packet.flow.form,
+            flow.form,
         );
     }
 }
@@ -66,13 +74,21 @@ pub(crate) fn tx(packet: &Skb, device: &Device) {
 /// The node behind `device` gets the packet.
 #[inline(always)]
 pub(crate) fn rx(packet: &Skb, device: &Device) {
+    rx_of(packet, device, || packet.flow);
+}
+
+/// The same, for a packet of which is known what `flow` says.
+#[inline(always)]
+pub(crate) fn rx_of(packet: &Skb, device: &Device, flow: impl FnOnce() -> Flow) {
     // SAFETY: The key is that of a tracepoint.
     if unsafe { static_branch_unlikely!(__tracepoint_ovnet_rx, tracepoint, key) } {
+        let flow = flow();
         call(
             rust_do_trace_ovnet_rx,
             packet,
+            flow,
             device.as_ptr(),
-            packet.flow.form,
+            flow.form,
         );
     }
 }
@@ -85,6 +101,7 @@ pub(super) fn drop(packet: &Skb, reason: DropReason) {
         call(
             rust_do_trace_ovnet_drop,
             packet,
+            packet.flow,
             packet.device(),
             reason as u32,
         );

@@ -28,8 +28,11 @@ say() {
   in_ns "$name" python3 /tmp/say "$@"
 }
 cat >/tmp/say <<'END'
-import hashlib, socket, sys, time
+import hashlib, os, socket, sys, time
 
+# How many times slower than usual everything is.
+patience = int(os.environ["PATIENCE"])
+stream = 3000000 // patience
 what, host, port, *rest = sys.argv[1:]
 family = socket.AF_INET6 if ":" in host else socket.AF_INET
 address = (host, int(port))
@@ -46,7 +49,7 @@ if what == "udp-server":
         s.sendto(data[::-1], peer)
 elif what == "udp":
     s = socket.socket(family, socket.SOCK_DGRAM)
-    s.settimeout(5)
+    s.settimeout(5 * patience)
     s.connect(address)
     for size in map(int, rest):
         data = blob(size, b"%d" % size)
@@ -54,7 +57,7 @@ elif what == "udp":
         assert s.recv(70000) == data[::-1], size
 elif what == "udp-refused":
     s = socket.socket(family, socket.SOCK_DGRAM)
-    s.settimeout(5)
+    s.settimeout(5 * patience)
     s.connect(address)
     s.send(b"anybody?")
     try:
@@ -72,7 +75,7 @@ elif what == "too-big":
     s.setsockopt(socket.IPPROTO_IP, 10, 2)
     s.connect(address)
     s.send(bytes(1400))
-    for _ in range(50):
+    for _ in range(50 * patience):
         time.sleep(0.1)
         mtu = s.getsockopt(socket.IPPROTO_IP, 14)
         if mtu < 1480:
@@ -87,7 +90,7 @@ elif what == "tcp-server":
     while True:
         c, _ = s.accept()
         data = bytearray()
-        while len(data) < 3000000:
+        while len(data) < stream:
             more = c.recv(1 << 20)
             if not more:
                 break
@@ -95,8 +98,8 @@ elif what == "tcp-server":
         c.sendall(data[::-1])
         c.close()
 elif what == "tcp":
-    c = socket.create_connection(address, 10)
-    data = blob(3000000, b"tcp")
+    c = socket.create_connection(address, 10 * patience)
+    data = blob(stream, b"tcp")
     c.sendall(data)
     back = bytearray()
     while len(back) < len(data):
@@ -113,6 +116,12 @@ serve() {
   log=$(mktemp)
   say "$@" >"$log" &
   eventually 10 grep -q ready "$log"
+}
+
+# unsent: packets that the substrate's device of R was given and did not send.
+unsent() {
+  ip -n R -s -j link show sub |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["stats64"]["tx"]["dropped"])'
 }
 
 hosts R
@@ -144,6 +153,14 @@ in_ns X ethtool -K sub tso off gso off tx off gro off >/dev/null 2>&1
 say A udp 10.0.0.200 7 1 1400 3000
 say A tcp 10.0.0.200 8
 say X tcp "$THERE" 8
+# What is left to the substrate's device is done by the kernel, if that device cannot.
+in_ns A ethtool -K v0 tso on gso on tx on >/dev/null 2>&1
+in_ns R ethtool -K sub tso off tx off >/dev/null 2>&1
+say A udp 10.0.0.200 7 1 1400 3000
+say A tcp 10.0.0.200 8
+say X tcp "$THERE" 8
+# What cannot be cut is lost, and sent again in segments of its own.
+expect 0 unsent
 stats R tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=0-3
 
 # Errors cross in both directions.

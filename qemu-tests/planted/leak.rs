@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// report: unreferenced object
 // report: planted.*\[ovnet\]
 
 //! Memory is forgotten.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // report: possible circular locking dependency detected
+// report: planted_second
 
 //! Two locks are taken in both orders, never at once: no test hangs.
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // report: BUG: sleeping function called from invalid context
+// report: planted.*\[ovnet\]
 
 //! An allocation may sleep where nothing may.
 

@@ -84,6 +84,10 @@ impl Case {
     /// Every case of a checkout, by number of guests and name.
     pub fn all(scripts: &Path) -> io::Result<Vec<Case>> {
         let mut cases: Vec<Case> = cases::ALL.iter().map(Case::from_rust).collect();
+        cases.extend(cases::DEBUG.iter().map(|(case, reason)| Case {
+            only: Some(Only::Debug((*reason).to_owned())),
+            ..Case::from_rust(case)
+        }));
         for entry in fs::read_dir(scripts)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "sh") {
@@ -199,9 +203,12 @@ impl Case {
         }
     }
 
-    /// Whether a filter names this case: part of its name, or a requirement.
+    /// Whether a filter names this case: parts of names and requirements,
+    /// separated by commas.
     pub fn matches(&self, filter: &str) -> bool {
-        self.name.contains(filter) || self.rows.iter().any(|row| row == filter)
+        filter
+            .split(',')
+            .any(|word| self.name.contains(word) || self.rows.iter().any(|row| row == word))
     }
 }
 
@@ -222,6 +229,7 @@ mod tests {
         assert_eq!((case.guests, case.timeout.as_secs()), (3, 90));
         assert_eq!(case.expect, Some(Ending::Timeout));
         assert!(case.matches("TX2") && case.matches("ar") && !case.matches("TX9"));
+        assert!(case.matches("TX9,ar") && !case.matches("TX9,move"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod case;
 pub mod cases;
 pub mod console;
 pub mod environment;
+pub mod fault;
 pub mod frame;
 pub mod kernel_tools;
 pub mod machine;

@@ -27,11 +27,27 @@ use ovnet_uapi::{Client, Event, EventKind, Events};
 use crate::cases::Failure;
 use crate::frame::{hex, Mac};
 
-/// How long a frame, a counter or an event may take to come. TCG is slow, and a
-/// kernel that checks itself is slower: then the harness says how many times.
-fn patience() -> Duration {
+/// How many times longer than usual everything takes: a kernel that checks
+/// itself is slow, and the harness says how much.
+fn slowness() -> u32 {
     let factor = env::var("PATIENCE").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(3) * factor.unwrap_or(1)
+    factor.unwrap_or(1).max(1)
+}
+
+/// How long to wait for what usually takes no longer than that.
+pub fn longer(usual: Duration) -> Duration {
+    usual * slowness()
+}
+
+/// How long a frame, a counter or an event may take to come. TCG is slow.
+fn patience() -> Duration {
+    longer(Duration::from_secs(3))
+}
+
+/// How many of something to do where `count` is usual: as many as take the
+/// same time.
+pub fn fewer(count: u32) -> u32 {
+    count / slowness()
 }
 
 /// How long nothing must come to have been nothing.
@@ -122,12 +138,18 @@ impl Wire {
 
     /// Sends a frame.
     pub fn send(&self, frame: &[u8]) -> Result<(), Failure> {
-        let sent = send(self.socket.as_raw_fd(), frame, MsgFlags::empty())
+        let sent = self
+            .try_send(frame)
             .map_err(|error| format!("{}: cannot send: {error}", self.name))?;
         if sent != frame.len() {
             return Err(format!("{}: sent {sent} of {} bytes", self.name, frame.len()).into());
         }
         Ok(())
+    }
+
+    /// Sends a frame where that may fail; says how much of it went.
+    pub fn try_send(&self, frame: &[u8]) -> Result<usize, Errno> {
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty())
     }
 
     /// The next frame, if one comes in that time.
@@ -251,14 +273,7 @@ impl Host {
         let deadline = Instant::now() + patience();
         loop {
             let now = self.read()?;
-            let moved: BTreeMap<String, u64> = now
-                .iter()
-                .map(|(name, value)| {
-                    let before = self.seen.get(name).copied().unwrap_or_default();
-                    (name.clone(), value - before)
-                })
-                .filter(|(_, value)| *value > 0)
-                .collect();
+            let moved = self.moved(&now);
             if moved == wanted {
                 self.seen = now;
                 return Ok(());
@@ -269,6 +284,24 @@ impl Host {
             }
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What has been counted since the last call, so far.
+    pub fn count(&mut self) -> Result<BTreeMap<String, u64>, Failure> {
+        let now = self.read()?;
+        let moved = self.moved(&now);
+        self.seen = now;
+        Ok(moved)
+    }
+
+    fn moved(&self, now: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+        now.iter()
+            .map(|(name, value)| {
+                let before = self.seen.get(name).copied().unwrap_or_default();
+                (name.clone(), value - before)
+            })
+            .filter(|(_, value)| *value > 0)
+            .collect()
     }
 
     /// The next event, if one comes in that time.

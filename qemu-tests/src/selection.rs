@@ -1,10 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `make check-debug` leaves out, so that it ends within half an hour:
-//! cases that take minutes where traffic is 70 times slower, and run code that
-//! others run too. `FILTER=` runs them.
+//! What `make check-debug` leaves out: cases that take minutes where traffic is
+//! 70 times slower, and run code that others run too; `FILTER=` runs them. And
+//! what little `make check-debug-quick` runs.
 
 use crate::case::{Case, Only};
+
+/// What shows the most in the least time: each way in which something of the
+/// module comes to life, dies, or is used by two at once.
+const QUICK: &[&str] = &[
+    "allocation-failures-packets",
+    "batch",
+    "kunit",
+    "lifecycle-churn",
+    "lifecycle-delete",
+    "lifecycle-load",
+    "lifecycle-namespaces",
+    "lifecycle-unload",
+    "move-states",
+    "policy-refusals",
+    "resolve",
+    "ttl",
+];
+
+/// Whether a case is of the quick selection.
+pub fn is_quick(name: &str) -> bool {
+    QUICK.contains(&name)
+}
 
 /// Each with the cases that run the same code.
 const LEFT_OUT: &[(&str, &str)] = &[
@@ -39,6 +61,13 @@ mod tests {
         let mut cases = Case::all(&scripts).unwrap();
         for (name, _) in LEFT_OUT {
             assert!(cases.iter().any(|case| case.name == *name), "{name}");
+        }
+        for name in QUICK {
+            let there = cases.iter().find(|case| case.name == *name);
+            assert!(
+                there.is_some_and(|case| case.unfit(true).is_none()),
+                "{name}"
+            );
         }
         let before = cases.iter().filter(|case| case.unfit(true).is_some());
         let before = before.count();

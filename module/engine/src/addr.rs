@@ -379,6 +379,13 @@ impl SubstratePrefix {
         SubstratePrefix([a, b, c, d, e, f, g, h, s, x, y, z])
     }
 
+    /// The virtual network, or 0: the host itself.
+    #[inline]
+    pub const fn vni(&self) -> u32 {
+        let [_, _, _, _, _, _, _, _, _, x, y, z] = self.0;
+        u32::from_be_bytes([0, x, y, z])
+    }
+
     /// The 12 bytes, as on the wire.
     #[inline]
     pub const fn octets(&self) -> &[u8; 12] {

@@ -71,40 +71,55 @@ pub const fn adjust(field: u16, delta: u16) -> u16 {
     !add(!field, delta)
 }
 
-/// [`sum`] of an IPv4 header without options, for every packet has one.
+/// The sum of the words of an IPv4 header without options, for every packet has one: less than 2³⁵.
 #[inline(always)]
-const fn sum_of_header(header: &[u8; 20]) -> u16 {
+const fn sum_of_words(&[a, b, c, d, e]: &[[u8; 4]; 5]) -> u64 {
+    (u32::from_ne_bytes(a) as u64)
+        .wrapping_add(u32::from_ne_bytes(b) as u64)
+        .wrapping_add(u32::from_ne_bytes(c) as u64)
+        .wrapping_add(u32::from_ne_bytes(d) as u64)
+        .wrapping_add(u32::from_ne_bytes(e) as u64)
+}
+
+/// The words of an IPv4 header without options.
+#[inline(always)]
+const fn words(header: &[u8; 20]) -> [[u8; 4]; 5] {
     #[rustfmt::skip]
     let &[
         a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3,
         d0, d1, d2, d3, e0, e1, e2, e3,
     ] = header;
-    let low = u64::from_ne_bytes([a0, a1, a2, a3, b0, b1, b2, b3]);
-    let high = u64::from_ne_bytes([c0, c1, c2, c3, d0, d1, d2, d3]);
-    let last = u32::from_ne_bytes([e0, e1, e2, e3]) as u64;
-    let (total, carry) = low.overflowing_add(high);
-    let (total, again) = total.overflowing_add(last);
-    // A carry out of 64 bits is worth one, as one out of 16 is (RFC 1071 §2(C)).
-    let carries = (carry as u64).wrapping_add(again as u64);
-    u16::from_be(fold(fold_once(total).wrapping_add(carries)))
+    #[rustfmt::skip]
+    return [
+        [a0, a1, a2, a3], [b0, b1, b2, b3], [c0, c1, c2, c3],
+        [d0, d1, d2, d3], [e0, e1, e2, e3],
+    ];
 }
 
-/// Adds the upper 32 bits to the lower.
-#[inline]
-const fn fold_once(sum: u64) -> u64 {
-    (sum & 0xffff_ffff).wrapping_add(sum >> 32)
+/// The checksum of the words of an IPv4 header whose checksum field is zero.
+#[inline(always)]
+pub(crate) const fn of_words(words: &[[u8; 4]; 5]) -> u16 {
+    // To 20 bits, to 17, to 16.
+    let sum = sum_of_words(words);
+    let sum = (sum & 0xffff).wrapping_add(sum >> 16);
+    let sum = (sum & 0xffff).wrapping_add(sum >> 16);
+    let sum = (sum & 0xffff).wrapping_add(sum >> 16);
+    !u16::from_be(sum as u16)
 }
 
 /// The checksum of an IPv4 header whose checksum field is zero.
 #[inline]
 pub const fn ipv4_header(header: &[u8; 20]) -> u16 {
-    !sum_of_header(header)
+    of_words(&words(header))
 }
 
 /// Whether an IPv4 header without options is intact.
 #[inline]
 pub const fn verify_header(header: &[u8; 20]) -> bool {
-    sum_of_header(header) == 0xffff
+    let sum = sum_of_words(&words(header));
+    // Multiples of 0xFFFF, which fold to it in any order of bytes, become themselves divided by it when
+    // multiplied by its inverse; any other number becomes a larger one. No header sums to nothing.
+    sum != 0 && sum.wrapping_mul(0xfffe_fffe_fffe_ffff) <= u64::MAX / 0xffff
 }
 
 /// Whether a checksummed run of bytes, its checksum field included, is intact.

@@ -28,8 +28,10 @@ pub const HOP_LIMIT: u8 = 64;
 /// How far the IPv6 form starts before the IPv4 form, and by how many bytes it is longer.
 pub const GROWTH: usize = IPV6_LEN - IPV4_LEN;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+/// The protocol number of TCP.
+pub const TCP: u8 = 6;
+/// The protocol number of UDP.
+pub const UDP: u8 = 17;
 /// The next header of ICMPv6.
 pub const ICMPV6: u8 = 58;
 
@@ -393,17 +395,23 @@ fn fix_checksum(
         .get_mut(..touched)
         .and_then(|l4| l4.last_chunk_mut::<2>())
         .ok_or(DropReason::Malformed)?;
+    fix_field(field, protocol == UDP, delta, csum);
+    Ok(())
+}
+
+/// Adds `delta` to what the checksum in `field` covers.
+#[inline(always)]
+pub(crate) fn fix_field(field: &mut [u8; 2], is_udp: bool, delta: u16, csum: L4Checksum) {
     let old = u16::from_be_bytes(*field);
     let new = match csum {
         L4Checksum::Partial => checksum::add(old, delta),
         // The sender chose to have no checksum (RFC 768); between two hosts of the overlay that holds.
-        L4Checksum::Complete if protocol == UDP && old == 0 => 0,
+        L4Checksum::Complete if is_udp && old == 0 => 0,
         L4Checksum::Complete => match checksum::adjust(old, delta) {
             // 0 would say that there is no checksum (RFC 768, RFC 8200 §8.1).
-            0 if protocol == UDP => 0xffff,
+            0 if is_udp => 0xffff,
             new => new,
         },
     };
     *field = new.to_be_bytes();
-    Ok(())
 }

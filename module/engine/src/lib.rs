@@ -23,6 +23,7 @@ pub mod escape;
 pub mod fast;
 pub mod header;
 pub mod mac;
+pub mod ordinary;
 pub mod policy;
 pub mod siit;
 pub mod source;

@@ -9,6 +9,7 @@
 //! A measurement prints `FIGURE NAME ticks=T nanoseconds=N units=U frames=F bytes=B`: of the clock, of
 //! time, units of traffic, and what the substrate's device sent meanwhile.
 
+mod fill;
 mod meter;
 mod profile;
 mod symbols;
@@ -73,6 +74,17 @@ enum What {
         #[arg(long)]
         limit: usize,
     },
+    /// Makes many of something on a host
+    Fill {
+        /// The host's namespace
+        host: String,
+        /// Of what
+        kind: fill::Kind,
+        /// The first one's number
+        from: u32,
+        /// The number behind the last one's
+        to: u32,
+    },
     /// Where the instructions go
     Profile {
         /// Of what
@@ -117,6 +129,12 @@ fn run(what: &What) -> Result<(), Box<dyn Error>> {
             mib,
         } => tcp::stream(*address, mib << 20)?.print(figure),
         What::Mtu { address, limit } => println!("{}", udp::node_mtu(*address, *limit)?),
+        What::Fill {
+            host,
+            kind,
+            from,
+            to,
+        } => fill::fill(host, *kind, *from, *to)?,
         What::Profile {
             way,
             address,

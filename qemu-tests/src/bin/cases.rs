@@ -8,7 +8,9 @@ use ovnet_qemu_tests::cases;
 
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
-    let Some(case) = cases::ALL.iter().find(|case| case.name == name) else {
+    let debug = cases::DEBUG.iter().map(|(case, _)| case);
+    let mut all = cases::ALL.iter().chain(debug);
+    let Some(case) = all.find(|case| case.name == name) else {
         eprintln!("no Rust case is named {name:?}");
         return ExitCode::from(2);
     };

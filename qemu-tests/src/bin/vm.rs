@@ -40,9 +40,12 @@ struct Arguments {
 enum What {
     /// Run the cases of qemu-tests
     Run {
-        /// Only cases whose name contains this, or that cover this requirement
+        /// Only cases whose name contains this, or that cover this requirement; several by commas
         #[arg(long)]
         filter: Option<String>,
+        /// Only the cases of the quick selection
+        #[arg(long, conflicts_with = "filter")]
+        quick: bool,
         /// List the cases instead of running them
         #[arg(long)]
         list: bool,
@@ -103,12 +106,19 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
     let scratch = Scratch::new()?;
     fs::create_dir_all(environment.logs())?;
     match &arguments.what {
-        What::Run { filter, list } => {
+        What::Run {
+            filter,
+            quick,
+            list,
+        } => {
             let mut cases = Case::all(&environment.checkout.join("qemu-tests/cases"))?;
             if environment.is_debug() && filter.is_none() {
                 selection::leave_out(&mut cases);
             }
             cases.retain(|case| filter.as_deref().is_none_or(|filter| case.matches(filter)));
+            if *quick {
+                cases.retain(|case| selection::is_quick(&case.name));
+            }
             if *list {
                 for case in &cases {
                     println!("{}: {}", case.name, case.title);
@@ -175,6 +185,7 @@ fn run_cases(
     println!("kernel {}, {accelerator}", environment.kernel_version);
     let payload = Payload::build(environment, &scratch.path, None)?;
     let verbose = env::var("V").is_ok_and(|value| value == "1");
+    let start = Instant::now();
     let mut suite = Suite::new(environment, &payload, verbose);
     let mut outcomes = Vec::new();
     for (index, case) in cases.iter().enumerate() {
@@ -207,6 +218,7 @@ fn run_cases(
     }
     report::write(&environment.logs(), &outcomes)?;
     println!("logs: {}", environment.logs().display());
+    println!("took {} s, boots included", start.elapsed().as_secs());
     println!("{}", report::summary(&outcomes));
     Ok(u8::from(
         outcomes.iter().any(|outcome| outcome.failure.is_some()),

@@ -3,6 +3,7 @@
 //! The cases that are written in Rust, because they need bytes and clocks
 //! under control rather than commands in a row.
 
+mod allocation_failures;
 mod arp;
 mod arrival_check;
 mod batch;
@@ -15,6 +16,7 @@ mod exact_bytes;
 mod move_lossless;
 mod move_states;
 mod moving_drops;
+mod packets_without_memory;
 mod resolve;
 mod round_trip;
 mod rule_criteria;
@@ -67,6 +69,13 @@ pub const ALL: &[Case] = &[
     table_update::CASE,
     ttl::CASE,
     wire_stream::CASE,
+];
+
+/// The Rust cases for the kernel that checks itself alone, each with what it
+/// needs that others lack.
+pub const DEBUG: &[(Case, &str)] = &[
+    (allocation_failures::CASE, crate::fault::NEEDS),
+    (packets_without_memory::CASE, crate::fault::NEEDS),
 ];
 
 /// The number of the guest this runs in, from 1.

@@ -21,7 +21,7 @@ use nix::sched::{setns, CloneFlags};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{Case, Failure};
-use crate::overlay::{draw, same};
+use crate::overlay::{draw, fewer, longer, same};
 
 /// A node moves between two hosts, and nothing is lost.
 pub const CASE: Case = Case {
@@ -33,7 +33,7 @@ pub const CASE: Case = Case {
     run,
 };
 
-/// Packets each way.
+/// Packets each way, where packets are fast.
 const PACKETS: u32 = 100_000;
 /// How many go in a row before the sender rests.
 const BURST: u32 = 32;
@@ -92,10 +92,12 @@ fn run() -> Result<(), Failure> {
         .map_err(|_| "the receiver of A panicked")?
         .check("from G to A")?;
     stream.finish()?;
-    // Whatever was dropped would be under a name.
+    // Whatever was dropped would be under a name. But the stack of a node that pauses may still acknowledge
+    // some of the stream, and then finds its new port on standby: those packets do not count.
     draw(
         "for host in R S T; do
-             drops=$(ovctl -n $host stats --json | grep -o '\"drop\":\\[[^]]*\\]')
+             drops=$(ovctl -n $host stats --json | grep -o '\"drop\":\\[[^]]*\\]' |
+                 sed 's/{\"reason\":\"port-inactive\",\"packets\":[0-9]*}//')
              [[ $drops == '\"drop\":[]' ]] || fail \"$host: $drops\"
          done
          counted S | grep -q '^forwarded=[1-9]' || fail 'S forwarded nothing'",
@@ -181,7 +183,7 @@ fn send(
     inside(from, move || {
         let text = |error: std::io::Error| format!("sending to {to}: {error}");
         let socket = UdpSocket::bind("0.0.0.0:0").map_err(text)?;
-        for number in 0..PACKETS {
+        for number in 0..fewer(PACKETS) {
             if number % BURST == 0 {
                 thread::sleep(REST);
                 if let Some(pause) = &pause {
@@ -211,7 +213,7 @@ impl Seen {
         same(
             &format!("packets that came once {way}"),
             count(1),
-            PACKETS as usize,
+            fewer(PACKETS) as usize,
         )?;
         // Once per move those that were forwarded may come after those that were sent directly.
         if self.late > MOVES * 4 * BURST {
@@ -222,17 +224,18 @@ impl Seen {
 }
 
 fn receive(at: &str, port: u16) -> Result<JoinHandle<Seen>, Failure> {
+    let packets = fewer(PACKETS);
     let ready = Arc::new(AtomicBool::new(false));
     let told = ready.clone();
     let thread = inside(at, move || {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).expect("the port is free");
         setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).expect("root may");
         socket
-            .set_read_timeout(Some(Duration::from_secs(8)))
+            .set_read_timeout(Some(longer(Duration::from_secs(8))))
             .expect("a timeout is no error");
         told.store(true, SeqCst);
         let mut seen = Seen {
-            times: vec![0; PACKETS as usize],
+            times: vec![0; packets as usize],
             late: 0,
         };
         let (mut buffer, mut highest, mut all) = ([0; 4], 0, 0);
@@ -244,7 +247,7 @@ fn receive(at: &str, port: u16) -> Result<JoinHandle<Seen>, Failure> {
             all += u32::from(*times == 1);
             seen.late += u32::from(number < highest);
             highest = highest.max(number);
-            if all == PACKETS {
+            if all == packets {
                 let short = Some(Duration::from_millis(300));
                 socket
                     .set_read_timeout(short)
@@ -327,8 +330,8 @@ impl Stream {
             .receiver
             .join()
             .map_err(|_| "the stream's receiver panicked")??;
-        if start.elapsed() > Duration::from_secs(30) {
-            return Err("the stream took half a minute to end".into());
+        if start.elapsed() > longer(Duration::from_secs(30)) {
+            return Err("the stream took too long to end".into());
         }
         same("words of the stream", received, self.sent.load(SeqCst))
     }

@@ -12,7 +12,7 @@ use ovnet_uapi::{Client, HostSet, MappingSet, ResolverState, Stats, Vni};
 
 use super::{Case, Failure};
 use crate::frame::{ethernet, Ipv4, Ipv6, IPV4, IPV6, UDP};
-use crate::overlay::{draw, host_mac, substrate, virtual_mac, within, Wire, FABRIC_MAC};
+use crate::overlay::{draw, host_mac, longer, substrate, virtual_mac, within, Wire, FABRIC_MAC};
 
 /// What is dropped for want of an answer, or because its node has gone.
 pub const CASE: Case = Case {
@@ -99,7 +99,7 @@ fn send(a: &Wire, from: Ipv4Addr, to: Ipv4Addr) -> Result<(), Failure> {
 
 /// Packets are dropped for this reason, sooner or later.
 fn dropped(r: &mut Client, reason: &str) -> Result<(), Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + longer(PATIENCE);
     loop {
         let Stats { drop, .. } = r.stats()?;
         if drop

@@ -11,6 +11,7 @@ mod fast;
 mod fast_properties;
 mod header;
 mod mac;
+mod ordinary;
 mod packet;
 mod policy;
 mod siit;
