@@ -8,6 +8,10 @@
 #  A 10.0.0.2 ── R ── fabric ─┐   M ── fabric ─┐    ┌─ fabric ── S ── G 10.0.0.3
 #                        eth0 └────── wire ────┴────┘ eth0
 
+# Certificates are of a time, and the clocks of guests that share a busy machine have been seen to differ by
+# more than those of hosts should. Their hardware clocks are the machine's.
+[[ ! -e /dev/rtc0 ]] || busybox hwclock -s -u -f /dev/rtc0
+
 readonly NODE_A=00000000000000aa NODE_G=00000000000000cc
 readonly PREFIX=(- fd00:a:1:1 fd00:a:1:2 fd00:a:1:100)
 case $GUEST in
