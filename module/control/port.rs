@@ -15,7 +15,7 @@ use crate::{
         bindings::*,
         device::{Device, DeviceRef, Devices, Rtnl},
         namespace::{Net, OwnedNet},
-        netlink::{self, Dump, Message, Refusal, Request},
+        netlink::{self, Dump, Message, Part, Refusal, Request},
         queue::Queue,
         rcu::Rcu,
         time::Moment,
@@ -47,18 +47,18 @@ fn find_device(
         (
             OVNET_A_PORT_IFINDEX,
             OVNET_A_PORT_NETNS_FD,
-            OVNET_A_PORT_NETNS_ID,
+            Some(OVNET_A_PORT_NETNS_ID),
         ),
         rtnl,
     )
 }
 
 /// The device of this host that a request names by an index and a namespace, each in its attribute. The
-/// namespace is named by a file descriptor, or by an id as answers do.
+/// namespace is named by a file descriptor, or, where there is an attribute for it, by an id as answers do.
 pub(super) fn find_device_at(
     host: &Host,
     request: &Request<'_>,
-    (index_attr, netns_attr, id_attr): (u32, u32, u32),
+    (index_attr, netns_attr, id_attr): (u32, u32, Option<u32>),
     rtnl: &Rtnl,
 ) -> Result<DeviceRef<Port>, Refusal> {
     let index = request
@@ -72,7 +72,8 @@ pub(super) fn find_device_at(
         None => None,
     };
     let lives_in = owned.as_ref().map_or(request.net(), OwnedNet::net);
-    let is_there = |device: &Device| match (&owned, request.u32(id_attr)) {
+    let id = id_attr.and_then(|attr| request.u32(attr));
+    let is_there = |device: &Device| match (&owned, id) {
         (None, Some(id)) => request.net().id_of(device.net()) == Some(id as i32),
         _ => device.is_in(lives_in),
     };
@@ -530,7 +531,7 @@ pub(crate) fn dump(host: &Host, dump: &mut Dump<'_>) -> bool {
     let Ok(devices) = Devices::of::<Host>(host.net(), &rtnl) else {
         return true;
     };
-    dump.set_version(devices.changes);
+    dump.set_version(Part::List, devices.changes);
     let mut done = dump.cursor();
     for device in devices.iter::<Port>().skip(done) {
         if !dump.put(|message| put_port(message, host, &device, asker)) {

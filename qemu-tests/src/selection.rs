@@ -11,6 +11,7 @@ use crate::case::{Case, Only};
 const QUICK: &[&str] = &[
     "allocation-failures-packets",
     "batch",
+    "dumps",
     "kunit",
     "lifecycle-churn",
     "lifecycle-delete",
@@ -18,9 +19,8 @@ const QUICK: &[&str] = &[
     "lifecycle-namespaces",
     "lifecycle-unload",
     "move-states",
-    "policy-refusals",
-    "resolve",
-    "ttl",
+    "move-tcp",
+    "policy-many",
 ];
 
 /// Whether a case is of the quick selection.
@@ -30,9 +30,7 @@ pub fn is_quick(name: &str) -> bool {
 
 /// Each with the cases that run the same code.
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("dump-resize", "dumps"),
     ("escape-offload", "escape and offload-tcp"),
-    ("move-tcp", "move-ping and offload-tcp"),
     ("path-mtu", "mtu and substrate-errors"),
     ("wire-stream", "wire-ping"),
 ];
