@@ -47,18 +47,18 @@ fn find_device(
         (
             OVNET_A_PORT_IFINDEX,
             OVNET_A_PORT_NETNS_FD,
-            Some(OVNET_A_PORT_NETNS_ID),
+            OVNET_A_PORT_NETNS_ID,
         ),
         rtnl,
     )
 }
 
 /// The device of this host that a request names by an index and a namespace, each in its attribute. The
-/// namespace is named by a file descriptor, or, where there is an attribute for it, by an id as answers do.
+/// namespace is named by a file descriptor, or by an id as answers do.
 pub(super) fn find_device_at(
     host: &Host,
     request: &Request<'_>,
-    (index_attr, netns_attr, id_attr): (u32, u32, Option<u32>),
+    (index_attr, netns_attr, id_attr): (u32, u32, u32),
     rtnl: &Rtnl,
 ) -> Result<DeviceRef<Port>, Refusal> {
     let index = request
@@ -72,8 +72,7 @@ pub(super) fn find_device_at(
         None => None,
     };
     let lives_in = owned.as_ref().map_or(request.net(), OwnedNet::net);
-    let id = id_attr.and_then(|attr| request.u32(attr));
-    let is_there = |device: &Device| match (&owned, id) {
+    let is_there = |device: &Device| match (&owned, request.u32(id_attr)) {
         (None, Some(id)) => request.net().id_of(device.net()) == Some(id as i32),
         _ => device.is_in(lives_in),
     };

@@ -43,7 +43,7 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
             let attrs = (
                 OVNET_A_STATS_IFINDEX,
                 OVNET_A_STATS_NETNS_FD,
-                Some(OVNET_A_STATS_NETNS_ID),
+                OVNET_A_STATS_NETNS_ID,
             );
             let device = find_device_at(host, request, attrs, &rtnl)?;
             Ok(put_port(message, &device, request.net())?)

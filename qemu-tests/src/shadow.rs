@@ -61,8 +61,8 @@ pub fn foresee(namespace: &str, device: &str, frame: &[u8]) -> Result<Option<For
     let of = match device {
         "v0" => TraceOf::Frame(
             Device {
+                ifindex: within(namespace, || Ok(if_nametoindex(device)?))?,
                 netns: Some(node.as_fd()),
-                ..Device::here(within(namespace, || Ok(if_nametoindex(device)?))?)
             },
             frame,
         ),
@@ -116,8 +116,8 @@ fn host(namespace: &str, device: &str, frame: &[u8]) -> Result<Option<(String, C
     for name in namespaces()? {
         let mut client = within(&name, || Ok(Client::connect()?))?;
         let port = Device {
+            ifindex,
             netns: Some(node.as_fd()),
-            ..Device::here(ifindex)
         };
         match client.trace(&TraceOf::Frame(port, frame)) {
             Ok(_) => return Ok(Some((name, client))),

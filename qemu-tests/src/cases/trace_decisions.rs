@@ -224,8 +224,8 @@ fn nothing_comes_of_it() -> Result<(), Failure> {
     let node = std::fs::File::open("/run/netns/A")?;
     let ifindex = within("A", || Ok(nix::net::if_::if_nametoindex("v0")?))?;
     let device = Device {
+        ifindex,
         netns: Some(std::os::fd::AsFd::as_fd(&node)),
-        ..Device::here(ifindex)
     };
     let before = read()?;
     // Since when the node is silent is known to the second.
