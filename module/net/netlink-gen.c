@@ -287,11 +287,12 @@ static const struct nla_policy ovnet_peering_get_nl_policy[OVNET_A_PEERING_TO + 
 };
 
 /* OVNET_CMD_TRACE - do */
-static const struct nla_policy ovnet_trace_nl_policy[OVNET_A_TRACE_PACKET + 1] = {
+static const struct nla_policy ovnet_trace_nl_policy[OVNET_A_TRACE_NETNS_ID + 1] = {
 	[OVNET_A_TRACE_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_TRACE_NETNS_FD] = { .type = NLA_U32, },
 	[OVNET_A_TRACE_FRAME] = NLA_POLICY_MAX_LEN(OVNET_TRACE_MAX),
 	[OVNET_A_TRACE_PACKET] = NLA_POLICY_MAX_LEN(OVNET_TRACE_MAX),
+	[OVNET_A_TRACE_NETNS_ID] = { .type = NLA_S32, },
 };
 
 /* Ops table for ovnet */
@@ -488,7 +489,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_TRACE,
 		.doit		= ovnet_nl_trace_doit,
 		.policy		= ovnet_trace_nl_policy,
-		.maxattr	= OVNET_A_TRACE_PACKET,
+		.maxattr	= OVNET_A_TRACE_NETNS_ID,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

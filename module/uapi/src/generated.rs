@@ -804,6 +804,9 @@ pub enum TraceAttr {
     Step = 6,
     /// What would leave, in its order: IPv6 packets for the substrate, Ethernet frames for a port.
     Out = 7,
+    /// Id of that namespace as seen from the socket's; it names the namespace where there is no
+    /// netns-fd.
+    NetnsId = 8,
 }
 
 impl TraceAttr {
@@ -818,6 +821,7 @@ impl TraceAttr {
             TraceAttr::Verdict => Some("verdict"),
             TraceAttr::Step => Some("step"),
             TraceAttr::Out => Some("out"),
+            TraceAttr::NetnsId => Some("netns-id"),
             TraceAttr::UnrecognizedConst(_) => None,
         }
     }

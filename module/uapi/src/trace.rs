@@ -32,6 +32,7 @@ impl TraceOf<'_> {
                 attrs.put(TraceAttr::Ifindex, device.ifindex.to_ne_bytes())?;
                 let fd = device.netns.map(|netns| netns.as_raw_fd().to_ne_bytes());
                 attrs.put_some(TraceAttr::NetnsFd, fd)?;
+                attrs.put_some(TraceAttr::NetnsId, device.netns_id.map(i32::to_ne_bytes))?;
                 attrs.put(TraceAttr::Frame, frame)?;
             }
             TraceOf::Packet(packet) => attrs.put(TraceAttr::Packet, packet)?,
