@@ -55,15 +55,6 @@ struct ovnet_node {
 	struct rcu_head rcu;
 };
 
-/* How a packet travels, for tracepoints. */
-enum ovnet_form {
-	OVNET_FORM_NONE,
-	OVNET_FORM_FAST,
-	OVNET_FORM_ESCAPE,
-	OVNET_FORM_LOCAL,
-	OVNET_FORM_STANDARD,
-};
-
 /* The names of our drop reasons. */
 extern const struct drop_reason_list ovnet_drop_reasons;
 
@@ -80,8 +71,8 @@ int ovnet_skb_decapsulate(struct sk_buff *skb);
 int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_buff *skb),
 		    void *context);
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
-			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
-			void *context);
+			u16 mtu, bool counted,
+			void (*piece)(void *context, struct sk_buff *skb), void *context);
 u64 ovnet_random(void);
 unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb);
 bool ovnet_skb_is_partial(const struct sk_buff *skb);
@@ -114,6 +105,8 @@ void ovnet_routes_free(struct ovnet_route __percpu *routes);
 struct ovnet_way ovnet_route_cached(struct ovnet_route __percpu *routes);
 struct ovnet_way ovnet_route_find(struct net *net, struct ovnet_route __percpu *routes,
 				  const struct in6_addr *src, const struct in6_addr *dst);
+void ovnet_nexthop(const struct dst_entry *dst, const struct in6_addr *to,
+		   struct in6_addr *nexthop);
 void ovnet_ip6_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 		    const struct net_device *from);
 
@@ -155,10 +148,11 @@ const void *ovnet_nla_data(const struct nlattr *nla);
 int ovnet_nla_len(const struct nlattr *nla);
 struct nlattr *ovnet_nla_nest_start(struct sk_buff *skb, int attr);
 void ovnet_nla_nest_end(struct sk_buff *skb, struct nlattr *nest);
+void ovnet_nla_nest_cancel(struct sk_buff *skb, struct nlattr *nest);
 void ovnet_extack(struct netlink_ext_ack *extack, const char *text,
 		  const struct nlattr *bad);
 void ovnet_extack_missing(struct netlink_ext_ack *extack, int attr);
-struct sk_buff *ovnet_genlmsg_new(gfp_t flags);
+struct sk_buff *ovnet_genlmsg_new(size_t room, gfp_t flags);
 void *ovnet_genlmsg_put_reply(struct sk_buff *skb, struct genl_info *info);
 void *ovnet_genlmsg_put_dump(struct sk_buff *skb, struct netlink_callback *cb);
 void ovnet_genlmsg_end(struct sk_buff *skb, void *hdr);
@@ -202,6 +196,7 @@ static const int RUST_CONST_HELPER_OVNET_EADDRINUSE = EADDRINUSE;
 static const int RUST_CONST_HELPER_OVNET_EOPNOTSUPP = EOPNOTSUPP;
 static const int RUST_CONST_HELPER_OVNET_ESTALE = ESTALE;
 
+static const size_t RUST_CONST_HELPER_OVNET_MESSAGE_ROOM = GENLMSG_DEFAULT_SIZE;
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_KERNEL = GFP_KERNEL;
 static const gfp_t RUST_CONST_HELPER_OVNET_GFP_ATOMIC = GFP_ATOMIC;
 static const u32 RUST_CONST_HELPER_OVNET_GSO_TCPV4 = SKB_GSO_TCPV4;

@@ -12,6 +12,7 @@ pub(crate) mod peering;
 pub(crate) mod port;
 pub(crate) mod rule;
 pub(crate) mod stats;
+pub(crate) mod trace;
 
 use crate::{
     host::{Host, Network},

@@ -11,10 +11,11 @@ use crate::{
     hold::{Away, Place},
     host::{key, Host, Mapping},
     net::{
+        bindings::OVNET_FORM_FAST,
         device::{Device, DeviceRef},
         rcu::Rcu,
         route::Route,
-        skb::{Flow, Skb, OVNET_FORM_FAST},
+        skb::{Flow, Skb},
         trace,
     },
     port::{Attachment, Port},

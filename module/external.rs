@@ -7,11 +7,13 @@
 use crate::{
     host::{Host, Network},
     net::{
+        bindings::{OVNET_FORM_STANDARD, OVNET_TRACE_VERDICT_DELIVERED},
         device::{Device, DeviceRef},
         rcu::Rcu,
         route::{Route, RouteCache},
-        skb::{fresh_id, Flow, Skb, OVNET_FORM_STANDARD},
+        skb::{fresh_id, Flow, Skb},
     },
+    observer::{Observer, Step},
     port::Port,
     stats::Count,
     tx::{self, Sender},
@@ -134,29 +136,31 @@ pub(crate) fn send(
     network: &Network,
     external: &External,
     mut packet: Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) {
     let frame_len = packet.len().saturating_add(Ethernet::LEN as u32);
-    match outward(host, device, network, external, &mut packet, rcu) {
+    match outward(host, device, network, external, &mut packet, watch, rcu) {
         Ok(Outcome::Same(route, len)) => {
-            device.count_tx(frame_len);
+            watch.act(|| device.count_tx(frame_len));
             packet.flow.form = OVNET_FORM_STANDARD;
-            tx::launch(packet, None, route, len, device, host, rcu);
+            tx::launch(packet, (None, route), len, device, host, watch, rcu);
         }
         Ok(Outcome::Others) => {
-            device.count_tx(frame_len);
+            watch.act(|| device.count_tx(frame_len));
             packet.consume();
         }
         Ok(Outcome::Software) => {
-            let done = packet.finished(|piece| send(host, device, network, external, piece, rcu));
+            let done =
+                packet.finished(|piece| send(host, device, network, external, piece, watch, rcu));
             if let Err((packet, reason)) = done {
-                device.count_tx_dropped();
-                host.drop_packet(packet, reason);
+                watch.act(|| device.count_tx_dropped());
+                watch.discard(host, packet, reason);
             }
         }
         Err(reason) => {
-            device.count_tx_dropped();
-            host.drop_packet(packet, reason);
+            watch.act(|| device.count_tx_dropped());
+            watch.discard(host, packet, reason);
         }
     }
 }
@@ -177,22 +181,24 @@ fn outward<'a>(
     network: &Network,
     external: &External,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Outcome<Route<'a>>, DropReason> {
+    watch.step(|| Step::External(external));
+    watch.step(|| Step::Form(OVNET_FORM_STANDARD));
     let locator = host.locator().ok_or(DropReason::NoRoute)?;
     let maps = Table::new(host, locator, network.vni, rcu);
     let available = packet.len();
     let ip = Ipv4::parse(tx::ipv4_head(packet)?, available)?;
     let len = u64::from(ip.total_len);
-    let route = external
-        .routes
-        .route(
-            host.net(),
-            &maps.prefix.address(ip.src),
-            &external.there,
-            rcu,
-        )
-        .ok_or(DropReason::NoRoute)?;
+    let route = external.routes.route(
+        host.net(),
+        &maps.prefix.address(ip.src),
+        &external.there,
+        rcu,
+    );
+    watch.step(|| Step::Route(None, external.there, route.as_ref()));
+    let route = route.ok_or(DropReason::NoRoute)?;
     let siit = Siit {
         mtu6: route.mtu(),
         mtu4: device.mtu(),
@@ -226,7 +232,7 @@ fn outward<'a>(
                 sent.is_ipv6_before(piece.header().len() as u16);
                 let len = piece.payload_len as u64;
                 sent.flow.form = OVNET_FORM_STANDARD;
-                tx::launch(sent, None, route, len, device, host, rcu);
+                tx::launch(sent, (None, route), len, device, host, watch, rcu);
             }
             Ok(Outcome::Others)
         }
@@ -240,7 +246,7 @@ fn outward<'a>(
                 .ok_or(DropReason::NoMemory)?;
             sent.is_ipv6();
             sent.flow.form = OVNET_FORM_STANDARD;
-            tx::launch(sent, None, route, len, device, host, rcu);
+            tx::launch(sent, (None, route), len, device, host, watch, rcu);
             Ok(Outcome::Others)
         }
         Verdict::Software => {
@@ -248,14 +254,15 @@ fn outward<'a>(
             Ok(Outcome::Software)
         }
         Verdict::Reply(reason, reply) => {
-            if host.limits().icmp.admit().is_some() {
+            if watch.admits(&host.limits().icmp) {
                 let mut out = [0; siit::MAX_ERROR4];
-                let id = fresh_id(host.net(), external.address, ip.src, ip.protocol, 1);
+                let own = || fresh_id(host.net(), external.address, ip.src, ip.protocol, 1);
                 let quoted = packet.len().min(siit::MAX_ERROR4 as u32) as usize;
                 let quoted = packet.head(quoted).ok_or(DropReason::Malformed)?;
-                if let Some(len) = reply.write(quoted, &siit, id, &mut out) {
+                if let Some(len) = reply.write(quoted, &siit, watch.id(own), &mut out) {
                     let bytes = out.get(..len).unwrap_or_default();
-                    tell_node(device, external.mac, bytes);
+                    watch.step(|| replied(bytes, header_len(bytes)));
+                    watch.act(|| tell_node(device, external.mac, bytes));
                 }
             }
             Err(reason)
@@ -312,36 +319,51 @@ pub(crate) fn concerned<'a>(
 pub(crate) fn receive(
     host: &Host,
     vni: Vni,
-    external: &External,
-    port: &DeviceRef<Port>,
+    (external, port): (&External, &DeviceRef<Port>),
     mut packet: Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) {
-    match inward(host, vni, external, port, &mut packet, rcu) {
-        Ok(Outcome::Same((), len)) => {
-            packet.flow.form = OVNET_FORM_STANDARD;
-            host.count_rx(&packet, port, port.driver(), None, len, rcu);
-            packet.receive(port);
-        }
+    match inward(host, vni, (external, port), &mut packet, watch, rcu) {
+        Ok(Outcome::Same((), len)) => hand_over(host, port, packet, len, watch, rcu),
         Ok(Outcome::Others) => packet.consume(),
         Ok(Outcome::Software) => {
-            let done = packet.finished(|piece| receive(host, vni, external, port, piece, rcu));
+            let ends = (external, port);
+            let done = packet.finished(|piece| receive(host, vni, ends, piece, watch, rcu));
             if let Err((packet, reason)) = done {
-                host.drop_packet(packet, reason);
+                watch.discard(host, packet, reason);
             }
         }
-        Err(reason) => host.drop_packet(packet, reason),
+        Err(reason) => watch.discard(host, packet, reason),
     }
+}
+
+/// Hands a port the frame with so many bytes of IPv4.
+fn hand_over(
+    host: &Host,
+    port: &DeviceRef<Port>,
+    mut packet: Skb,
+    len: u64,
+    watch: impl Observer,
+    rcu: Rcu<'_>,
+) {
+    packet.flow.form = OVNET_FORM_STANDARD;
+    watch.leave(OVNET_TRACE_VERDICT_DELIVERED, packet, |packet| {
+        host.count_rx(&packet, port, port.driver(), None, len, rcu);
+        packet.receive(port);
+    });
 }
 
 fn inward(
     host: &Host,
     vni: Vni,
-    external: &External,
-    port: &DeviceRef<Port>,
+    (external, port): (&External, &DeviceRef<Port>),
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<Outcome<()>, DropReason> {
+    watch.step(|| Step::External(external));
+    watch.step(|| Step::Form(OVNET_FORM_STANDARD));
     let locator = host.locator().ok_or(DropReason::NotHere)?;
     let maps = Table::new(host, locator, vni, rcu);
     let available = packet.len();
@@ -358,18 +380,20 @@ fn inward(
         owner: true,
         ..Siit::default()
     };
-    if ip.next_header == ICMPV6 && host.limits().icmp.admit().is_none() {
+    if ip.next_header == ICMPV6 && !watch.admits(&host.limits().icmp) {
         return Err(DropReason::SubstrateIcmp);
     }
     let node = maps.v6_to_v4(&ip.dst).ok_or(DropReason::NotHere)?;
     packet.flow = Flow::new(vni, external.address, node);
-    let id = fresh_id(
-        host.net(),
-        external.address,
-        node,
-        ip.next_header,
-        packet.segments(),
-    );
+    let id = watch.id(|| {
+        fresh_id(
+            host.net(),
+            external.address,
+            node,
+            ip.next_header,
+            packet.segments(),
+        )
+    });
     let verdict = packet
         .viewed(0, Ethernet::LEN as u32, id, |view| {
             siit::to4(view, &siit, &maps)
@@ -382,7 +406,7 @@ fn inward(
                 return Err(DropReason::NoMemory);
             }
             packet.is_ipv4(out.transport.wrapping_sub(out.start) as u8);
-            tx::frame_for(host, &external.sender(), port, packet, rcu)?;
+            tx::frame_for(host, &external.sender(), port, packet, watch, rcu)?;
             Ok(Outcome::Same((), out.len.into()))
         }
         Verdict::Fragments(pieces) => {
@@ -391,7 +415,14 @@ fn inward(
                 let brought = packet
                     .piece(Ethernet::LEN as u32, piece.header(), 0, part)
                     .ok_or(DropReason::NoMemory)?;
-                bring(host, external, port, brought, piece.header().len(), rcu)?;
+                bring(
+                    host,
+                    (external, port),
+                    brought,
+                    piece.header().len(),
+                    watch,
+                    rcu,
+                )?;
             }
             Ok(Outcome::Others)
         }
@@ -403,19 +434,29 @@ fn inward(
             let told = packet
                 .piece(Ethernet::LEN as u32, bytes, 0, (0, 0))
                 .ok_or(DropReason::NoMemory)?;
-            host.stats().add(Count::IcmpErrors, 1);
-            bring(host, external, port, told, header_len(bytes), rcu)?;
+            watch.act(|| host.stats().add(Count::IcmpErrors, 1));
+            bring(host, (external, port), told, header_len(bytes), watch, rcu)?;
             Ok(Outcome::Others)
         }
         Verdict::Software => Ok(Outcome::Software),
         Verdict::Reply(reason, reply) => {
-            if host.limits().icmp.admit().is_some() {
-                tell_machine(host, external, &ip, &siit, &reply, packet, rcu);
+            if watch.admits(&host.limits().icmp) {
+                tell_machine((host, external), &ip, &siit, &reply, packet, watch, rcu);
             }
             Err(reason)
         }
         Verdict::Drop(reason) => Err(reason),
     }
+}
+
+/// What a sender is told, by the bytes of the packet that tells it and where its ICMP header is.
+fn replied(packet: &[u8], header_len: usize) -> Step<'static> {
+    let byte = |offset: usize| {
+        packet
+            .get(header_len.wrapping_add(offset))
+            .map_or(0, |&byte| byte)
+    };
+    Step::Reply(byte(0), byte(1), None)
 }
 
 /// Bytes of the IPv4 header that a packet starts with.
@@ -428,29 +469,27 @@ fn header_len(packet: &[u8]) -> usize {
 /// Delivers an IPv4 packet from the machine.
 fn bring(
     host: &Host,
-    external: &External,
-    port: &DeviceRef<Port>,
+    (external, port): (&External, &DeviceRef<Port>),
     mut packet: Skb,
     header_len: usize,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<(), DropReason> {
     let len = packet.len();
     packet.is_ipv4(header_len as u8);
-    tx::frame_for(host, &external.sender(), port, &mut packet, rcu)?;
-    packet.flow.form = OVNET_FORM_STANDARD;
-    host.count_rx(&packet, port, port.driver(), None, len.into(), rcu);
-    packet.receive(port);
+    tx::frame_for(host, &external.sender(), port, &mut packet, watch, rcu)?;
+    hand_over(host, port, packet, len.into(), watch, rcu);
     Ok(())
 }
 
 /// Sends the machine the ICMPv6 error about its packet; one that finds no way is lost.
 fn tell_machine(
-    host: &Host,
-    external: &External,
+    (host, external): (&Host, &External),
     ip: &Ipv6,
     siit: &Siit<'_>,
     reply: &siit::Reply,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) {
     let Some(route) = external
@@ -466,8 +505,13 @@ fn tell_machine(
         .and_then(|quoted| reply.write(quoted, siit, 0, &mut out));
     let told = len.and_then(|len| packet.piece(route.headroom(), out.get(..len)?, 0, (0, 0)));
     if let Some(mut told) = told {
+        watch.step(|| replied(out.get(..len.unwrap_or(0)).unwrap_or_default(), IPV6_LEN));
         told.is_ipv6();
-        told.forward(host.net(), route);
+        if watch.acts() {
+            told.forward(host.net(), route);
+        } else {
+            told.consume();
+        }
     }
 }
 

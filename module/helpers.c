@@ -48,8 +48,10 @@ struct sk_buff *ovnet_skb_alloc(struct net_device *dev, unsigned int len)
 {
 	struct sk_buff *skb = netdev_alloc_skb_ip_align(dev, len);
 
-	if (skb)
+	if (skb) {
 		skb_put_zero(skb, len);
+		skb_reset_mac_header(skb);
+	}
 	return skb;
 }
 
@@ -96,6 +98,7 @@ int ovnet_skb_apart(struct sk_buff *skb, void (*piece)(void *context, struct sk_
  */
 struct ovnet_fragmenter {
 	struct rtable route;
+	unsigned int pieces;
 	void (*piece)(void *context, struct sk_buff *skb);
 	void *context;
 };
@@ -116,15 +119,17 @@ static int ovnet_fragment_output(struct net *net, struct sock *sk, struct sk_buf
 		container_of(skb_dst(skb), struct ovnet_fragmenter, route.dst);
 
 	skb_dst_drop(skb);
+	fragmenter->pieces++;
 	fragmenter->piece(fragmenter->context, skb);
 	return 0;
 }
 
 void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device *dev,
-			u16 mtu, void (*piece)(void *context, struct sk_buff *skb),
-			void *context)
+			u16 mtu, bool counted,
+			void (*piece)(void *context, struct sk_buff *skb), void *context)
 {
 	struct ovnet_fragmenter fragmenter = { .piece = piece, .context = context };
+	int failed;
 
 	dst_init(&fragmenter.route.dst, &ovnet_fragment_ops, NULL, DST_OBSOLETE_NONE,
 		 DST_NOCOUNT);
@@ -134,7 +139,12 @@ void ovnet_skb_fragment(struct net *net, struct sk_buff *skb, struct net_device 
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 	IPCB(skb)->frag_max_size = mtu;
 	IPCB(skb)->opt.optlen = ip_hdrlen(skb) - sizeof(struct iphdr);
-	ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
+	failed = ip_do_fragment(net, NULL, skb, ovnet_fragment_output);
+	if (counted)
+		return;
+	/* It counts whatever it is for: take that back. */
+	IP_ADD_STATS(net, failed ? IPSTATS_MIB_FRAGFAILS : IPSTATS_MIB_FRAGOKS, -1);
+	IP_ADD_STATS(net, IPSTATS_MIB_FRAGCREATES, -(u64)fragmenter.pieces);
 }
 
 unsigned int ovnet_skb_network_seglen(const struct sk_buff *skb)
@@ -490,6 +500,11 @@ void ovnet_nla_nest_end(struct sk_buff *skb, struct nlattr *nest)
 	nla_nest_end(skb, nest);
 }
 
+void ovnet_nla_nest_cancel(struct sk_buff *skb, struct nlattr *nest)
+{
+	nla_nest_cancel(skb, nest);
+}
+
 void ovnet_extack(struct netlink_ext_ack *extack, const char *text,
 		  const struct nlattr *bad)
 {
@@ -505,9 +520,9 @@ void ovnet_extack_missing(struct netlink_ext_ack *extack, int attr)
 	NL_SET_ERR_ATTR_MISS(extack, NULL, attr);
 }
 
-struct sk_buff *ovnet_genlmsg_new(gfp_t flags)
+struct sk_buff *ovnet_genlmsg_new(size_t room, gfp_t flags)
 {
-	return genlmsg_new(GENLMSG_DEFAULT_SIZE, flags);
+	return genlmsg_new(room, flags);
 }
 
 void *ovnet_genlmsg_put_reply(struct sk_buff *skb, struct genl_info *info)

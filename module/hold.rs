@@ -18,6 +18,7 @@ use crate::{
         queue::{Queue, Room, Side, Turn, Waiting},
         rcu::Rcu,
     },
+    observer::Live,
     port::Port,
     rx,
 };
@@ -239,7 +240,7 @@ impl Host {
     fn resume(&self, waiting: Waiting, rcu: Rcu<'_>) {
         match waiting.side {
             Side::Sent => LinkKind::<Port>::transmit_again(waiting.packet, rcu),
-            Side::Received => rx::receive(self, waiting.packet, Turn::Waited, rcu),
+            Side::Received => rx::receive(self, waiting.packet, Turn::Waited, Live, rcu),
         }
     }
 }

@@ -6,10 +6,12 @@
 use crate::{
     host::Host,
     net::{
+        bindings::OVNET_TRACE_VERDICT_DELIVERED,
         device::DeviceRef,
         rcu::Rcu,
         skb::{fresh_id, Flow, Skb},
     },
+    observer::{Observer, Step},
     port::Port,
     stats::Count,
 };
@@ -28,15 +30,23 @@ const QUOTED: usize = 576;
 
 const ICMP: u8 = 1;
 
+/// The type "destination unreachable", and its codes "fragmentation needed" and "communication
+/// administratively prohibited" (RFC 792, RFC 1812 §5.2.7.1).
+pub(crate) const UNREACHABLE: u8 = 3;
+pub(crate) const TOO_BIG: u8 = 4;
+pub(crate) const PROHIBITED: u8 = 13;
+
 /// Takes an ICMPv6 message to an address of a node.
-pub(crate) fn receive(host: &Host, mut packet: Skb, rcu: Rcu<'_>) {
-    match report(host, &mut packet, rcu) {
+pub(crate) fn receive(host: &Host, mut packet: Skb, watch: impl Observer, rcu: Rcu<'_>) {
+    match report(host, &mut packet, watch, rcu) {
         Ok((node, error)) => {
-            host.stats().add(Count::IcmpErrors, 1);
-            error.deliver(node);
+            watch.leave(OVNET_TRACE_VERDICT_DELIVERED, error, |error| {
+                host.stats().add(Count::IcmpErrors, 1);
+                error.deliver(node);
+            });
             packet.consume();
         }
-        Err(reason) => host.drop_packet(packet, reason),
+        Err(reason) => watch.discard(host, packet, reason),
     }
 }
 
@@ -44,6 +54,7 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, rcu: Rcu<'_>) {
 fn report<'a>(
     host: &'a Host,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<(&'a DeviceRef<Port>, Skb), DropReason> {
     let len = packet.len().min(LONGEST) as usize;
@@ -53,15 +64,18 @@ fn report<'a>(
         .split_first_chunk_mut::<{ Ethernet::LEN }>()
         .ok_or(DropReason::Malformed)?;
     let any = Ipv4Addr::UNSPECIFIED;
-    let id = fresh_id(host.net(), any, any, ICMP, 1);
+    let id = watch.id(|| fresh_id(host.net(), any, any, ICMP, 1));
     let report = substrate::report(message, None, id, error)?;
 
     // Anybody can write an error: it must be about what a node of this host may have sent.
     fast::check_form(&report.src, &report.src)?;
     let vni = report.src.network().ok_or(DropReason::SubstrateIcmp)?;
     packet.flow = Flow::new(vni, report.dst.node, report.src.node);
+    watch.step(|| Step::IcmpError(vni, report.src.node, report.dst.node, report.mtu));
     let node = host.mapping(vni, report.src.node, rcu);
     let peer = host.mapping(vni, report.dst.node, rcu);
+    watch.step(|| Step::Source(&report.src, node));
+    watch.step(|| Step::Destination(vni, report.dst.node, peer));
     let (Some(node), Some(peer)) = (node, peer) else {
         return Err(DropReason::SubstrateIcmp);
     };
@@ -74,16 +88,17 @@ fn report<'a>(
         return Err(DropReason::SubstrateIcmp);
     }
     // Last, so that a flood of what is refused above leaves room for what counts.
-    if host.limits().icmp.admit().is_none() {
+    if !watch.admits(&host.limits().icmp) {
         return Err(DropReason::SubstrateIcmp);
     }
     if let Some(mtu) = report.mtu {
-        away.remote.learn_mtu(mtu);
+        watch.act(|| away.remote.learn_mtu(mtu));
     }
     let own = port
         .driver()
         .attachment(rcu)
         .ok_or(DropReason::PortUnconfigured)?;
+    watch.step(|| Step::Delivery(port));
     if !port.is_up() {
         return Err(DropReason::PortDown);
     }

@@ -7,15 +7,17 @@
 use crate::{
     host::{key, unkey, Host},
     net::{
+        bindings::{OVNET_EVENT_KIND_MISS, OVNET_TRACE_VERDICT_PARKED},
         device::Device,
         lock::SoftLock,
         namespace::Registry,
-        queue::{Queue, Refused, Room, Side},
+        queue::{Queue, Refused, Room, Side, Standing},
         rcu::Rcu,
         skb::Skb,
         table::Table,
         time::Moment,
     },
+    observer::{Observer, Step},
 };
 use core::net::Ipv4Addr;
 use kernel::{
@@ -101,9 +103,14 @@ impl Miss {
         self.queue.len()
     }
 
+    /// Whether it is time to ask again.
+    fn asks(&self, now: Moment) -> bool {
+        Moment::of_word(self.repeat.load(Relaxed)).is_some_and(|at| at.is_past(now))
+    }
+
     /// Whether it is time to ask again; if so, the next time is later.
     fn is_due(&self, now: Moment) -> bool {
-        let due = Moment::of_word(self.repeat.load(Relaxed)).is_some_and(|at| at.is_past(now));
+        let due = self.asks(now);
         if due {
             let step = self.step.load(Relaxed);
             self.repeat.store(now.after(step).word(), Relaxed);
@@ -178,6 +185,7 @@ impl Host {
         packet: Skb,
         (vni, address, gen): (Vni, Ipv4Addr, u64),
         asker: &Asker<'_>,
+        watch: impl Observer,
         rcu: Rcu<'_>,
     ) -> Option<Skb> {
         let misses = self.misses();
@@ -186,8 +194,11 @@ impl Host {
             Asker::Substrate(locator) => (None, Some(*locator), &misses.substrate),
         };
         if !self.has_resolver() {
-            self.report_miss(vni, address, claimed, device);
-            self.drop_packet(
+            watch.report(OVNET_EVENT_KIND_MISS, || {
+                self.report_miss(vni, address, claimed, device);
+            });
+            watch.discard(
+                self,
                 packet,
                 match asker {
                     Asker::Port(..) => DropReason::NoMapping,
@@ -203,6 +214,10 @@ impl Host {
             .is_some_and(|mapping| mapping.gen > gen && mapping.place.is_known())
         {
             return Some(packet);
+        }
+        if !watch.acts() {
+            let known = misses.table.get(key(vni, address), rcu);
+            return self.foresee_miss(packet, (vni, address), known, budget, watch);
         }
         let now = Moment::now();
         let (miss, ask) = match misses.table.get(key(vni, address), rcu) {
@@ -242,6 +257,48 @@ impl Host {
         }
     }
 
+    /// As [`Host::miss`], of a packet that is only traced. Under the misses' lock.
+    fn foresee_miss(
+        &self,
+        packet: Skb,
+        (vni, address): (Vni, Ipv4Addr),
+        known: Option<&Arc<Miss>>,
+        budget: &Budget,
+        watch: impl Observer,
+    ) -> Option<Skb> {
+        let now = Moment::now();
+        let (asks, refusal) = match known {
+            None => (true, self.may_open_miss(budget).err()),
+            Some(miss) if miss.refused_until(now).is_some() => {
+                (false, Some(DropReason::NoSuchNode))
+            }
+            Some(miss) => match miss.queue.standing(&packet, ROOM) {
+                Standing::Open => (miss.asks(now), None),
+                Standing::Full => (miss.asks(now), Some(DropReason::ParkedOverflow)),
+                Standing::Closed => return Some(packet),
+            },
+        };
+        if asks && refusal != Some(DropReason::MissLimit) {
+            watch.step(|| Step::Ask(vni, address));
+            watch.step(|| Step::Event(OVNET_EVENT_KIND_MISS));
+        }
+        match refusal {
+            Some(reason) => watch.discard(self, packet, reason),
+            None => {
+                watch.step(|| Step::Park(Some((vni, address))));
+                watch.leave(OVNET_TRACE_VERDICT_PARKED, packet, |_| ());
+            }
+        }
+        None
+    }
+
+    /// Whether somebody may ask for one address more.
+    fn may_open_miss(&self, budget: &Budget) -> Result<(), DropReason> {
+        let free =
+            budget.open.load(Relaxed) < budget.max && self.misses().table.len() < HOST_MISSES;
+        free.then_some(()).ok_or(DropReason::MissLimit)
+    }
+
     /// Starts to ask for an address. Under the misses' lock.
     fn open_miss(
         &self,
@@ -251,9 +308,7 @@ impl Host {
         now: Moment,
     ) -> Result<Arc<Miss>, DropReason> {
         let misses = self.misses();
-        if budget.open.load(Relaxed) >= budget.max || misses.table.len() >= HOST_MISSES {
-            return Err(DropReason::MissLimit);
-        }
+        self.may_open_miss(budget)?;
         let no_memory = |_| DropReason::NoMemory;
         let queue = Arc::pin_init(Queue::new(), GFP_ATOMIC).map_err(no_memory)?;
         budget.open.add(1, Relaxed);

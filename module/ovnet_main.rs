@@ -29,6 +29,7 @@ mod icmp;
 #[deny(unsafe_code)]
 mod misses;
 mod net;
+mod observer;
 #[deny(unsafe_code)]
 mod policy;
 #[deny(unsafe_code)]

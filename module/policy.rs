@@ -8,15 +8,17 @@
 
 use crate::{
     host::{Host, Network},
+    icmp,
     net::{
         bindings::{
             OVNET_ACTION_ALLOW, OVNET_ACTION_DENY, OVNET_ACTION_REJECT, OVNET_DIRECTION_IN,
-            OVNET_DIRECTION_OUT,
+            OVNET_DIRECTION_OUT, OVNET_EVENT_KIND_REFUSED,
         },
         counters::Counters,
         rcu::Rcu,
         skb::{random, Skb},
     },
+    observer::{Observer, Step},
     tx::ipv4_head,
 };
 use core::net::Ipv4Addr;
@@ -393,13 +395,14 @@ pub(crate) fn admits(
     host: &Host,
     passage: &Passage<'_>,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<(), DropReason> {
     let policy = passage.network.policy.load(rcu);
     if policy.is_none() && passage.peer == passage.network.vni {
         return Ok(());
     }
-    judge(host, passage, policy, packet, rcu)
+    judge(host, passage, policy, packet, watch, rcu)
 }
 
 /// Admits an ARP request for the address of a node that the asker may send to, rules aside (TX4).
@@ -408,14 +411,18 @@ pub(crate) fn admits_arp(
     passage: &Passage<'_>,
     asker: Ipv4Addr,
     asked: Ipv4Addr,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<(), DropReason> {
     let (own, peer) = (passage.network.vni, passage.peer);
+    watch.step(|| Step::Peering(own, peer));
     if authorised(host, (own, asker), (peer, asked), rcu) {
         return Ok(());
     }
     let reason = DropReason::NotAuthorised;
-    host.report_refused(passage, asker, asked, reason, None);
+    watch.report(OVNET_EVENT_KIND_REFUSED, || {
+        host.report_refused(passage, asker, asked, reason, None);
+    });
     Err(reason)
 }
 
@@ -424,6 +431,7 @@ fn judge(
     passage: &Passage<'_>,
     policy: Option<&Policy>,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<(), DropReason> {
     let ip = Ipv4::quoted(ipv4_head(packet)?)?;
@@ -432,10 +440,18 @@ fn judge(
         Direction::In => (peer, own),
         Direction::Out => (own, peer),
     };
+    watch.step(|| Step::Peering(from, to));
     if !authorised(host, (from, ip.src), (to, ip.dst), rcu) {
         let action = policy.map_or(Action::Deny, |policy| policy.default(passage.direction));
         let reason = DropReason::NotAuthorised;
-        return Err(refuse(host, passage, &ip, packet, reason, action, None));
+        return Err(refuse(
+            host,
+            passage,
+            &ip,
+            packet,
+            (reason, action, None),
+            watch,
+        ));
     }
     let Some(policy) = policy else {
         return Ok(());
@@ -450,18 +466,28 @@ fn judge(
     let rule = policy.rule(passage.direction, &subject);
     let action = match rule {
         Some(rule) => {
-            rule.hits.add(Hit::Packets as usize, 1);
-            rule.hits.add(Hit::Bytes as usize, ip.total_len.into());
+            watch.act(|| {
+                rule.hits.add(Hit::Packets as usize, 1);
+                rule.hits.add(Hit::Bytes as usize, ip.total_len.into());
+            });
             rule.action
         }
         None => policy.default(passage.direction),
     };
+    let id = rule.map(|rule| rule.id);
+    watch.step(|| Step::Policy(passage, id, action.number()));
     if action == Action::Allow {
         return Ok(());
     }
-    let id = rule.map(|rule| rule.id);
     let reason = DropReason::Policy;
-    Err(refuse(host, passage, &ip, packet, reason, action, id))
+    Err(refuse(
+        host,
+        passage,
+        &ip,
+        packet,
+        (reason, action, id),
+        watch,
+    ))
 }
 
 /// Tells whom it concerns of a refusal (AU5), and gives its reason.
@@ -471,14 +497,16 @@ fn refuse(
     passage: &Passage<'_>,
     ip: &Ipv4,
     packet: &mut Skb,
-    reason: DropReason,
-    action: Action,
-    rule: Option<u32>,
+    (reason, action, rule): (DropReason, Action, Option<u32>),
+    watch: impl Observer,
 ) -> DropReason {
-    host.report_refused(passage, ip.src, ip.dst, reason, rule);
+    watch.report(OVNET_EVENT_KIND_REFUSED, || {
+        host.report_refused(passage, ip.src, ip.dst, reason, rule);
+    });
     if action == Action::Reject && passage.own {
         packet.is_ipv4(ip.header_len);
-        packet.answer_prohibited();
+        watch.step(|| Step::Reply(icmp::UNREACHABLE, icmp::PROHIBITED, None));
+        watch.act(|| packet.answer_prohibited());
     }
     reason
 }

@@ -15,6 +15,7 @@ use crate::{
         skb::Skb,
         time::Moment,
     },
+    observer::{Live, Observer},
     stats::PortStats,
     tx,
 };
@@ -97,7 +98,7 @@ impl Attachment {
 
     /// The address, if the node may send from it.
     #[inline]
-    pub(crate) fn claim(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+    pub(crate) fn claim(&self, address: Ipv4Addr, watch: impl Observer) -> Option<Ipv4Addr> {
         let used = if address == self.identity.address {
             &self.used
         } else {
@@ -107,7 +108,7 @@ impl Attachment {
                 .find(|source| source.contains(address))?;
             &source.used
         };
-        note_use(used);
+        watch.act(|| note_use(used));
         Some(address)
     }
 
@@ -207,7 +208,7 @@ impl Driver for Port {
     #[inline(always)]
     fn transmit(&self, device: &Device, host: &Host, frame: Skb, turn: Turn, rcu: Rcu<'_>) {
         if let Some(frame) = express::transmit(self, device, host, frame, rcu) {
-            tx::transmit(self, device, host, frame, turn, rcu);
+            tx::transmit(self, device, host, frame, turn, Live, rcu);
         }
     }
 

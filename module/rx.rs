@@ -19,13 +19,15 @@ use crate::{
     icmp,
     misses::Asker,
     net::{
+        bindings::*,
         device::DeviceRef,
         hook::Receiver,
         queue::{Side, Turn},
         rcu::Rcu,
         route::Route,
-        skb::{fresh_id, Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST},
+        skb::{fresh_id, Flow, Skb},
     },
+    observer::{Live, Observer, Step},
     port::Port,
     stats::Count,
     tx::{self, Sender, Wait},
@@ -56,7 +58,7 @@ impl Receiver for Host {
         let Some(packet) = express::receive(self, packet, rcu) else {
             return;
         };
-        let apart = packet.apart(|packet| receive(self, packet, Turn::New, rcu));
+        let apart = packet.apart(|packet| receive(self, packet, Turn::New, Live, rcu));
         if let Err((packet, reason)) = apart {
             self.drop_packet(packet, reason);
         }
@@ -79,7 +81,13 @@ enum Verdict<'a> {
 const LOOKS: u32 = 4;
 
 /// Takes a packet from the substrate; it starts with its IPv6 header.
-pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
+pub(crate) fn receive(
+    host: &Host,
+    mut packet: Skb,
+    turn: Turn,
+    watch: impl Observer,
+    rcu: Rcu<'_>,
+) {
     for _ in 0..LOOKS {
         let available = packet.len();
         let ip = match packet
@@ -88,37 +96,41 @@ pub(crate) fn receive(host: &Host, mut packet: Skb, turn: Turn, rcu: Rcu<'_>) {
             .and_then(|head| Ipv6::parse(head, available))
         {
             Ok(ip) => ip,
-            Err(reason) => return host.drop_packet(packet, reason),
+            Err(reason) => return watch.discard(host, packet, reason),
         };
         // From routers, whose addresses have no form to check, more often than from hosts.
         if ip.next_header == fast::ICMPV6 && !is_external(host, &ip, &mut packet, rcu) {
-            return icmp::receive(host, packet, rcu);
+            return icmp::receive(host, packet, watch, rcu);
         }
-        let again = match accept(host, &ip, &mut packet, turn, rcu) {
+        let again = match accept(host, &ip, &mut packet, turn, watch, rcu) {
             Ok(Verdict::Deliver(port, remote, len)) => {
-                host.count_rx(&packet, port, port.driver(), remote, len, rcu);
-                return packet.receive(port);
+                return watch.leave(OVNET_TRACE_VERDICT_DELIVERED, packet, |packet| {
+                    host.count_rx(&packet, port, port.driver(), remote, len, rcu);
+                    packet.receive(port);
+                });
             }
             Ok(Verdict::Forward(route)) => {
-                host.stats().add(Count::Forwarded, 1);
-                return packet.forward(host.net(), route);
+                return watch.leave(OVNET_TRACE_VERDICT_FORWARDED, packet, |packet| {
+                    host.stats().add(Count::Forwarded, 1);
+                    packet.forward(host.net(), route);
+                });
             }
             Ok(Verdict::External(vni, external, port)) => {
-                return external::receive(host, vni, external, port, packet, rcu);
+                return external::receive(host, vni, (external, port), packet, watch, rcu);
             }
-            Ok(Verdict::Wait(Wait::Node(queue))) => host.wait(packet, Side::Received, queue),
+            Ok(Verdict::Wait(Wait::Node(queue))) => host.wait(packet, Side::Received, queue, watch),
             Ok(Verdict::Wait(Wait::Mapping(vni, address, gen))) => {
                 let asker = Asker::Substrate(SubstrateAddress::decode(&ip.src).locator);
-                host.miss(packet, (vni, address, gen), &asker, rcu)
+                host.miss(packet, (vni, address, gen), &asker, watch, rcu)
             }
-            Err(reason) => return host.drop_packet(packet, reason),
+            Err(reason) => return watch.discard(host, packet, reason),
         };
         match again {
             Some(same) => packet = same,
             None => return,
         }
     }
-    host.drop_packet(packet, DropReason::ParkedOverflow);
+    watch.discard(host, packet, DropReason::ParkedOverflow);
 }
 
 /// Whether an ICMPv6 message is from, or about, a machine that knows nothing of the overlay.
@@ -136,6 +148,7 @@ fn accept<'a>(
     ip: &Ipv6,
     packet: &mut Skb,
     turn: Turn,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let src = SubstrateAddress::decode(&ip.src);
@@ -147,8 +160,10 @@ fn accept<'a>(
     // RX1
     let way = if dst.is_plain() {
         let mapping = host.mapping(vni, dst.node, rcu);
+        watch.step(|| Step::Destination(vni, dst.node, mapping));
         mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_arrival(turn))
     } else {
+        watch.step(|| Step::Slot(vni, dst.slot));
         to_slot(host, vni, &dst, rcu)?
     };
     if matches!(way, Way::Nowhere) {
@@ -164,6 +179,7 @@ fn accept<'a>(
         .is_plain()
         .then(|| host.mapping(vni, src.node, rcu))
         .flatten();
+    watch.step(|| Step::Source(&src, source));
     let claimed = SubstratePrefix::of(&ip.src);
     let known = source.and_then(|mapping| Some((mapping, mapping.path_from(claimed)?)));
     let (source, (path, mac)) = match known {
@@ -173,7 +189,10 @@ fn accept<'a>(
                 return match way {
                     Way::Port(to) => Ok(Verdict::External(vni, external, to)),
                     Way::Wait(queue) => Ok(Verdict::Wait(Wait::Node(queue))),
-                    Way::Host(away) => Ok(Verdict::Forward(forward(host, away, ip, packet, rcu)?)),
+                    Way::Host(away) => {
+                        let route = forward(host, away, ip, packet, watch, rcu)?;
+                        Ok(Verdict::Forward(route))
+                    }
                     Way::External(_) | Way::Nowhere => Err(DropReason::NotHere),
                 };
             }
@@ -186,7 +205,9 @@ fn accept<'a>(
                 }
                 _ if src.vni != vni.get() => Err(DropReason::NetworkMismatch),
                 _ if source.is_some_and(|mapping| mapping.place.is_known()) => {
-                    host.report_forged(vni, src.node, src.locator);
+                    watch.report(OVNET_EVENT_KIND_FORGED, || {
+                        host.report_forged(vni, src.node, src.locator);
+                    });
                     Err(DropReason::ForgedSource)
                 }
                 Turn::New => Ok(Verdict::Wait(Wait::Mapping(vni, src.node, gen))),
@@ -199,24 +220,28 @@ fn accept<'a>(
         Way::Port(to) => to,
         Way::Wait(queue) => return Ok(Verdict::Wait(Wait::Node(queue))),
         Way::Host(away) => {
-            let route = forward(host, away, ip, packet, rcu)?;
-            host.report_stale(vni, dst.node, src.locator);
+            let route = forward(host, away, ip, packet, watch, rcu)?;
+            watch.report(OVNET_EVENT_KIND_STALE, || {
+                host.report_stale(vni, dst.node, src.locator);
+            });
             return Ok(Verdict::Forward(route));
         }
         Way::External(_) | Way::Nowhere => return Err(DropReason::NotHere),
     };
-    source.expiry.touch();
+    watch.act(|| source.expiry.touch());
     if !packet.trim(IPV6_LEN as u32 + u32::from(ip.payload_len)) {
         return Err(DropReason::NoMemory);
     }
     let len = match ip.next_header {
         escape::IPV4 => {
+            watch.step(|| Step::Form(OVNET_FORM_ESCAPE));
             packet.flow.form = OVNET_FORM_ESCAPE;
             unwrap(ip, packet)?
         }
         _ => {
+            watch.step(|| Step::Form(OVNET_FORM_FAST));
             packet.flow.form = OVNET_FORM_FAST;
-            translate(host, vni, ip, &path, packet, rcu)?
+            translate((host, vni), ip, &path, packet, watch, rcu)?
         }
     };
     let sender = Sender {
@@ -224,7 +249,7 @@ fn accept<'a>(
         vni: src.network().unwrap_or(vni),
         here: false,
     };
-    tx::frame_for(host, &sender, to, packet, rcu)?;
+    tx::frame_for(host, &sender, to, packet, watch, rcu)?;
     // What a node has sent before it moved comes from a host that may not be known any more.
     let remote = source.place.sends_from().map(|away| &*away.remote);
     let remote = remote.filter(|remote| remote.locator == src.locator);
@@ -251,16 +276,17 @@ fn forward<'a>(
     away: &Away,
     ip: &Ipv6,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Route<'a>, DropReason> {
     let Away { remote, path } = away;
     let (from, to) = (path.from().address(Ipv4Addr::from_bits(0)), {
         path.to().address(node_of(&ip.dst))
     });
-    let route = remote
-        .routes
-        .route(host.net(), &from, &to, rcu)
-        .ok_or(DropReason::NoRoute)?;
+    let route = remote.routes.route(host.net(), &from, &to, rcu);
+    watch.step(|| Step::Route(Some(remote.locator), to, route.as_ref()));
+    let route = route.ok_or(DropReason::NoRoute)?;
+    watch.step(|| Step::Size(packet.len(), remote.mtu(&route)));
     if !packet.fits(remote.mtu(&route)) {
         return Err(DropReason::TooBig);
     }
@@ -280,21 +306,21 @@ fn forward<'a>(
 /// Restores the IPv4 header from the fast form; says how long the packet is.
 #[inline(always)]
 fn translate(
-    host: &Host,
-    vni: Vni,
+    (host, vni): (&Host, Vni),
     ip: &Ipv6,
     path: &Path,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<u16, DropReason> {
     let id = if fast::df(ip) {
         0
     } else {
         let (src, dst) = (node_of(&ip.src), node_of(&ip.dst));
-        fresh_id(host.net(), src, dst, ip.next_header, packet.segments())
+        watch.id(|| fresh_id(host.net(), src, dst, ip.next_header, packet.segments()))
     };
     let ttl = if fast::scrubbed(ip) {
-        host.stats().add(Count::LabelsCleared, 1);
+        watch.act(|| host.stats().add(Count::LabelsCleared, 1));
         default_ttl(host, vni, rcu)
     } else {
         0

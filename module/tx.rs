@@ -15,14 +15,17 @@ use crate::{
     external::{self, External},
     hold::{Away, Place, Way, MOVE_ROOM},
     host::{Host, Mapping, Network, Remote},
+    icmp,
     misses::Asker,
     net::{
+        bindings::*,
         device::{Device, DeviceRef},
         queue::{Queue, Refused, Side, Turn},
         rcu::Rcu,
         route::Route,
-        skb::{Flow, Skb, OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL},
+        skb::{Flow, Skb},
     },
+    observer::{Observer, Step},
     policy::{self, Direction, Passage},
     port::{Attachment, Port},
     stats::Count,
@@ -70,18 +73,19 @@ pub(crate) fn transmit(
     host: &Host,
     mut frame: Skb,
     turn: Turn,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) {
     for _ in 0..LOOKS {
-        let wait = match decide(port, device, host, &mut frame, turn, rcu) {
+        let wait = match decide(port, device, host, &mut frame, turn, watch, rcu) {
             Ok(Verdict::Wait(wait)) => wait,
-            verdict => return carry_out(verdict, device, host, frame, rcu),
+            verdict => return carry_out(verdict, device, host, frame, watch, rcu),
         };
         let again = match wait {
-            Wait::Node(queue) => host.wait(frame, Side::Sent, queue),
+            Wait::Node(queue) => host.wait(frame, Side::Sent, queue, watch),
             Wait::Mapping(vni, address, gen) => {
                 let asker = Asker::Port(device, port.budget());
-                host.miss(frame, (vni, address, gen), &asker, rcu)
+                host.miss(frame, (vni, address, gen), &asker, watch, rcu)
             }
         };
         match again {
@@ -89,8 +93,8 @@ pub(crate) fn transmit(
             None => return,
         }
     }
-    device.count_tx_dropped();
-    host.drop_packet(frame, DropReason::ParkedOverflow);
+    watch.act(|| device.count_tx_dropped());
+    watch.discard(host, frame, DropReason::ParkedOverflow);
 }
 
 fn carry_out(
@@ -98,62 +102,85 @@ fn carry_out(
     device: &Device,
     host: &Host,
     frame: Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) {
     match verdict {
         Ok(Verdict::Send(remote, route, frame_len, len)) => {
-            device.count_tx(frame_len);
-            launch(frame, Some(remote), route, len, device, host, rcu);
+            watch.act(|| device.count_tx(frame_len));
+            launch(frame, (Some(remote), route), len, device, host, watch, rcu);
         }
-        Ok(Verdict::Fragment(away, mtu)) => {
-            device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32));
-            frame.fragment(host.net(), device, mtu, |mut piece| {
-                let wrapped = parse(&mut piece)
-                    .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, rcu));
-                match wrapped {
-                    Ok(Verdict::Send(remote, route, _, len)) => {
-                        launch(piece, Some(remote), route, len, device, host, rcu);
-                    }
-                    // The path has become narrower just now.
-                    Ok(_) => host.drop_packet(piece, DropReason::TooBig),
-                    Err(reason) => host.drop_packet(piece, reason),
-                }
-            });
-        }
+        Ok(Verdict::Fragment(away, mtu)) => fragment(frame, away, mtu, device, host, watch, rcu),
         Ok(Verdict::Deliver(to, len)) => {
-            device.count_tx(frame.len());
-            host.count_local(&frame, device, to, to.driver(), len, rcu);
-            frame.deliver(to);
+            watch.leave(OVNET_TRACE_VERDICT_DELIVERED, frame, |frame| {
+                device.count_tx(frame.len());
+                host.count_local(&frame, device, to, to.driver(), len, rcu);
+                frame.deliver(to);
+            });
         }
         Ok(Verdict::Answer(bytes)) => match Skb::new(device, &bytes) {
             Some(answer) => {
-                device.count_tx(frame.len());
-                host.stats().add(Count::ArpReplies, 1);
-                answer.deliver(device);
+                watch.leave(OVNET_TRACE_VERDICT_ANSWERED, answer, |answer| {
+                    device.count_tx(frame.len());
+                    host.stats().add(Count::ArpReplies, 1);
+                    answer.deliver(device);
+                });
                 frame.consume();
             }
-            None => host.drop_packet(frame, DropReason::NoMemory),
+            None => watch.discard(host, frame, DropReason::NoMemory),
         },
         Ok(Verdict::External(network, external)) => {
-            external::send(host, device, network, external, frame, rcu);
+            external::send(host, device, network, external, frame, watch, rcu);
         }
         // Waits are the caller's.
-        Ok(Verdict::Wait(_)) => host.drop_packet(frame, DropReason::ParkedOverflow),
+        Ok(Verdict::Wait(_)) => watch.discard(host, frame, DropReason::ParkedOverflow),
         Err(reason) => {
-            device.count_tx_dropped();
-            host.drop_packet(frame, reason);
+            watch.act(|| device.count_tx_dropped());
+            watch.discard(host, frame, reason);
         }
     }
 }
 
+/// Sends a packet to a remote host in fragments.
+fn fragment(
+    frame: Skb,
+    away: &Away,
+    mtu: u16,
+    device: &Device,
+    host: &Host,
+    watch: impl Observer,
+    rcu: Rcu<'_>,
+) {
+    watch.act(|| device.count_tx(frame.len().saturating_add(Ethernet::LEN as u32)));
+    frame.fragment(host.net(), device, mtu, watch.acts(), |mut piece| {
+        let wrapped = parse(&mut piece)
+            .and_then(|ip| to_substrate(&ip, Form::Escape, away, host, &mut piece, watch, rcu));
+        match wrapped {
+            Ok(Verdict::Send(remote, route, _, len)) => {
+                launch(piece, (Some(remote), route), len, device, host, watch, rcu);
+            }
+            // The path has become narrower just now.
+            Ok(_) => watch.discard(host, piece, DropReason::TooBig),
+            Err(reason) => watch.discard(host, piece, reason),
+        }
+    });
+}
+
 impl Host {
     /// Lets a packet wait for a node on its way. Gives it back if the node is there.
-    pub(crate) fn wait(&self, packet: Skb, side: Side, queue: &Queue) -> Option<Skb> {
-        match queue.push(packet, side, self.net(), MOVE_ROOM) {
+    pub(crate) fn wait(
+        &self,
+        packet: Skb,
+        side: Side,
+        queue: &Queue,
+        watch: impl Observer,
+    ) -> Option<Skb> {
+        watch.step(|| Step::Park(None));
+        match watch.park(self, packet, side, (queue, MOVE_ROOM)) {
             Ok(()) => None,
             Err(Refused::Closed(packet)) => Some(packet),
             Err(Refused::Full(packet)) => {
-                self.drop_packet(packet, DropReason::ParkedOverflow);
+                watch.discard(self, packet, DropReason::ParkedOverflow);
                 None
             }
         }
@@ -162,17 +189,24 @@ impl Host {
 
 /// Sends what has become an IPv6 packet; it stands for `len` bytes of IPv4. To a remote host, or to a machine
 /// that knows nothing of the overlay.
+#[inline]
 pub(crate) fn launch(
     packet: Skb,
-    remote: Option<&Remote>,
-    route: Route<'_>,
+    (remote, route): (Option<&Remote>, Route<'_>),
     len: u64,
     device: &Device,
     host: &Host,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) {
-    host.count_tx(&packet, device, remote, len, rcu);
-    packet.send(host.net(), route, device);
+    let verdict = match remote {
+        Some(_) => OVNET_TRACE_VERDICT_SENT,
+        None => OVNET_TRACE_VERDICT_EXTERNAL,
+    };
+    watch.leave(verdict, packet, |packet| {
+        host.count_tx(&packet, device, remote, len, rcu);
+        packet.send(host.net(), route, device);
+    });
 }
 
 fn decide<'a>(
@@ -181,34 +215,39 @@ fn decide<'a>(
     host: &'a Host,
     frame: &mut Skb,
     turn: Turn,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
+    watch.step(|| Step::Port(device, port.attachment(rcu)));
     let ethernet = Ethernet::parse(frame.head(Ethernet::LEN).ok_or(DropReason::Malformed)?)?;
     let own = port.attachment(rcu).ok_or(DropReason::PortUnconfigured)?;
     if !own.may_send() {
         return Err(DropReason::PortInactive);
     }
     match ethernet.ethertype {
-        ETHERTYPE_IPV4 => ipv4(own, &ethernet, device, host, frame, turn, rcu),
-        ETHERTYPE_ARP => arp(own, &ethernet, device, host, frame, turn, rcu),
-        _ => Err(match own.identity.admits_mac(ethernet.src) {
-            Ok(()) => DropReason::NotIpv4,
-            Err(reason) => {
-                host.report_spoof(own.network.vni, None, ethernet.src, device);
-                reason
-            }
-        }),
+        ETHERTYPE_IPV4 => ipv4((own, device), &ethernet, host, frame, turn, watch, rcu),
+        ETHERTYPE_ARP => arp((own, device), &ethernet, host, frame, turn, watch, rcu),
+        _ => {
+            watch.step(|| Step::SourceCheck(ethernet.src, None));
+            Err(match own.identity.admits_mac(ethernet.src) {
+                Ok(()) => DropReason::NotIpv4,
+                Err(reason) => {
+                    spoofed(own, None, ethernet.src, device, host, watch);
+                    reason
+                }
+            })
+        }
     }
 }
 
 /// Answers for the nodes of the network (TX1, TX5), so that no ARP leaves the host.
 fn arp<'a>(
-    own: &Attachment,
+    (own, device): (&Attachment, &Device),
     ethernet: &Ethernet,
-    device: &Device,
     host: &Host,
     frame: &mut Skb,
     turn: Turn,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<Verdict<'a>, DropReason> {
     let head = frame
@@ -217,38 +256,60 @@ fn arp<'a>(
     let request = Arp::parse(head.get(Ethernet::LEN..).unwrap_or(&[]))?;
     let vni = own.network.vni;
     frame.flow = Flow::new(vni, request.sender, request.target);
+    let claimed = own.claim(request.sender, watch);
     let sender = Identity {
         mac: own.identity.mac,
-        address: own.claim(request.sender).unwrap_or(own.identity.address),
+        address: claimed.unwrap_or(own.identity.address),
     };
+    watch.step(|| Step::Arp(request.sender, request.target));
+    watch.step(|| Step::SourceCheck(ethernet.src, Some(request.sender)));
     let asked = arp::question(&request, ethernet.src, &sender).map_err(|reason| match reason {
         DropReason::SpoofMac => {
-            host.report_spoof(vni, Some(request.sender), ethernet.src, device);
+            spoofed(own, Some(request.sender), ethernet.src, device, host, watch);
             reason
         }
-        DropReason::SpoofAddress => foreign(own, request.sender, ethernet.src, device, host, rcu),
+        DropReason::SpoofAddress => {
+            let from = (request.sender, ethernet.src);
+            foreign(own, from, device, host, watch, rcu)
+        }
         _ => reason,
     })?;
     if own.owns(asked) {
         return Err(DropReason::ArpUnanswered);
     }
-    match host.mapping(vni, asked, rcu) {
+    let mapping = host.mapping(vni, asked, rcu);
+    watch.step(|| Step::Destination(vni, asked, mapping));
+    match mapping {
         Some(mapping) if mapping.place.is_known() => {
             let out = passage_out(own, &mapping.place, rcu);
-            policy::admits_arp(host, &out, sender.address, asked, rcu)?;
+            policy::admits_arp(host, &out, sender.address, asked, watch, rcu)?;
             Ok(Verdict::Answer(arp::reply(&request, mapping.mac)))
         }
         unknown => nowhere(vni, asked, unknown, turn),
     }
 }
 
-/// A node uses an address that is not its own (TX8, CH2, CH4).
-fn foreign(
+/// A node uses what is not its own, and is not to.
+fn spoofed(
     own: &Attachment,
-    address: Ipv4Addr,
+    address: Option<Ipv4Addr>,
     mac: Mac,
     device: &Device,
     host: &Host,
+    watch: impl Observer,
+) {
+    watch.report(OVNET_EVENT_KIND_SPOOF, || {
+        host.report_spoof(own.network.vni, address, mac, device);
+    });
+}
+
+/// A node uses an address that is not its own (TX8, CH2, CH4).
+fn foreign(
+    own: &Attachment,
+    (address, mac): (Ipv4Addr, Mac),
+    device: &Device,
+    host: &Host,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> DropReason {
     let vni = own.network.vni;
@@ -257,15 +318,19 @@ fn foreign(
         .is_some_and(|mapping| mapping.place.is_known());
     match (own.learns, owned) {
         (true, true) => {
-            host.report_claim(vni, address, mac, device);
+            watch.report(OVNET_EVENT_KIND_CLAIM, || {
+                host.report_claim(vni, address, mac, device);
+            });
             DropReason::SpoofAddress
         }
         (true, false) => {
-            host.report_new_address(vni, address, mac, device);
+            watch.report(OVNET_EVENT_KIND_NEW_ADDRESS, || {
+                host.report_new_address(vni, address, mac, device);
+            });
             DropReason::NewAddress
         }
         (false, _) => {
-            host.report_spoof(vni, Some(address), mac, device);
+            spoofed(own, Some(address), mac, device, host, watch);
             DropReason::SpoofAddress
         }
     }
@@ -289,12 +354,12 @@ fn nowhere<'a>(
 }
 
 fn ipv4<'a>(
-    own: &'a Attachment,
+    (own, device): (&'a Attachment, &Device),
     ethernet: &Ethernet,
-    device: &Device,
     host: &'a Host,
     frame: &mut Skb,
     turn: Turn,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let vni = own.network.vni;
@@ -304,17 +369,20 @@ fn ipv4<'a>(
     }
     let ip = parse(frame)?;
     frame.flow = Flow::new(vni, ip.src, ip.dst);
+    watch.step(|| Step::SourceCheck(ethernet.src, Some(ip.src)));
     if let Err(reason) = own.identity.admits_mac(ethernet.src) {
-        host.report_spoof(vni, Some(ip.src), ethernet.src, device);
+        spoofed(own, Some(ip.src), ethernet.src, device, host, watch);
         return Err(reason);
     }
-    if own.claim(ip.src).is_none() {
-        return Err(foreign(own, ip.src, ethernet.src, device, host, rcu));
+    if own.claim(ip.src, watch).is_none() {
+        let from = (ip.src, ethernet.src);
+        return Err(foreign(own, from, device, host, watch, rcu));
     }
+    let mapping = host.mapping(vni, ip.dst, rcu);
+    watch.step(|| Step::Destination(vni, ip.dst, mapping));
     if ethernet.dst.is_multicast() || ip.dst.is_multicast() || ip.dst.is_broadcast() {
         return Err(DropReason::Multicast);
     }
-    let mapping = host.mapping(vni, ip.dst, rcu);
     let way = mapping.map_or(Way::Nowhere, |mapping| mapping.place.for_sender(turn));
     let mapping = match (mapping, &way) {
         (Some(mapping), Way::Port(_) | Way::Host(_) | Way::External(_)) => mapping,
@@ -332,7 +400,7 @@ fn ipv4<'a>(
     if mapping.mac != ethernet.dst {
         return Err(DropReason::DestinationMac);
     }
-    mapping.expiry.touch();
+    watch.act(|| mapping.expiry.touch());
     // What follows the packet in the frame is padding: Ethernet fills short frames up to 60 bytes.
     if !frame.trim(ip.total_len.into()) {
         return Err(DropReason::NoMemory);
@@ -340,7 +408,8 @@ fn ipv4<'a>(
     if !matches!(way, Way::Host(_)) {
         frame.is_ipv4(ip.header_len);
     }
-    policy::admits(host, &passage_out(own, &mapping.place, rcu), frame, rcu)?;
+    let out = passage_out(own, &mapping.place, rcu);
+    policy::admits(host, &out, frame, watch, rcu)?;
     match way {
         Way::Port(to) => {
             let sender = Sender {
@@ -348,13 +417,14 @@ fn ipv4<'a>(
                 vni,
                 here: true,
             };
-            frame_for(host, &sender, to, frame, rcu)?;
+            watch.step(|| Step::Form(OVNET_FORM_LOCAL));
+            frame_for(host, &sender, to, frame, watch, rcu)?;
             frame.flow.form = OVNET_FORM_LOCAL;
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
         Way::Host(away) => {
             let form = fast::form(&ip, own.network.fidelity());
-            match to_substrate(&ip, form, away, host, frame, rcu)? {
+            match to_substrate(&ip, form, away, host, frame, watch, rcu)? {
                 Verdict::Send(remote, route, _, len) => {
                     Ok(Verdict::Send(remote, route, frame_len, len))
                 }
@@ -419,8 +489,10 @@ pub(crate) fn frame_for(
     from: &Sender,
     to: &DeviceRef<Port>,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> Result<(), DropReason> {
+    watch.step(|| Step::Delivery(to));
     let node = to
         .driver()
         .attachment(rcu)
@@ -431,7 +503,7 @@ pub(crate) fn frame_for(
         peer: from.vni,
         own: from.here,
     };
-    policy::admits(host, &into, packet, rcu)?;
+    policy::admits(host, &into, packet, watch, rcu)?;
     if !to.is_up() {
         return Err(DropReason::PortDown);
     }
@@ -458,18 +530,26 @@ fn to_substrate<'a>(
     away: &'a Away,
     host: &Host,
     packet: &mut Skb,
+    watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
     let Away { remote, path } = away;
     let addresses = || (path.from().address(ip.src), path.to().address(ip.dst));
+    let seen = |route| Step::Route(Some(remote.locator), addresses().1, route);
     let route = match remote.routes.cached(rcu) {
         Some(route) => route,
         None => {
             let (src, dst) = addresses();
-            let found = remote.routes.find(host.net(), &src, &dst, rcu);
-            found.ok_or(DropReason::NoRoute)?
+            match remote.routes.find(host.net(), &src, &dst, rcu) {
+                Some(found) => found,
+                None => {
+                    watch.step(|| seen(None));
+                    return Err(DropReason::NoRoute);
+                }
+            }
         }
     };
+    watch.step(|| seen(Some(&route)));
     let growth = match form {
         Form::Fast => fast::GROWTH,
         Form::Escape => escape::GROWTH,
@@ -480,10 +560,12 @@ fn to_substrate<'a>(
     }
     let path_mtu = remote.mtu(&route);
     let mtu = path_mtu.saturating_sub(growth as u32);
+    watch.step(|| Step::Size(packet.len().saturating_add(growth as u32), path_mtu));
     if !packet.fits(mtu) {
         packet.is_ipv4(ip.header_len);
         if ip.df || packet.is_segmented() {
-            packet.answer_too_big(mtu);
+            watch.step(|| Step::Reply(icmp::UNREACHABLE, icmp::TOO_BIG, Some(mtu)));
+            watch.act(|| packet.answer_too_big(mtu));
             return Err(DropReason::TooBig);
         }
         // The kernel rewrites the options of what it cuts, which a capture may share.
@@ -495,6 +577,12 @@ fn to_substrate<'a>(
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         return Ok(Verdict::Fragment(away, mtu));
     }
+    watch.step(|| {
+        Step::Form(match form {
+            Form::Fast => OVNET_FORM_FAST,
+            Form::Escape => OVNET_FORM_ESCAPE,
+        })
+    });
     packet.flow.form = match form {
         Form::Fast => {
             translate(ip, path, route.headroom(), packet)?;

@@ -12,7 +12,7 @@ use crate::{
     host::Host,
     net::{
         bindings::*,
-        netlink::{Dump, Nth, Refusal, Request},
+        netlink::{Dump, Nth, Part, Refusal, Request},
         rcu::Rcu,
     },
     policy::{peering_key, push, Grant, Peering},
@@ -106,7 +106,7 @@ pub(crate) fn dump(_: &Host, dump: &mut Dump<'_>) -> bool {
         if only.0.is_some_and(|only| only != from) || only.1.is_some_and(|only| only != to) {
             return true;
         }
-        dump.set_version(restarts);
+        dump.set_version(Part::List, restarts);
         let mut done = dump.cursor();
         for grant in peering.grants().iter().skip(done) {
             let put = dump.put(|message| {

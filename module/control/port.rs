@@ -15,7 +15,7 @@ use crate::{
         bindings::*,
         device::{Device, DeviceRef, Devices, Rtnl},
         namespace::{Net, OwnedNet},
-        netlink::{self, Dump, Message, Refusal, Request},
+        netlink::{self, Dump, Message, Part, Refusal, Request},
         queue::Queue,
         rcu::Rcu,
         time::Moment,
@@ -512,7 +512,7 @@ pub(crate) fn dump(host: &Host, dump: &mut Dump<'_>) -> bool {
     let Ok(devices) = Devices::of::<Host>(host.net(), &rtnl) else {
         return true;
     };
-    dump.set_version(devices.changes);
+    dump.set_version(Part::List, devices.changes);
     let mut done = dump.cursor();
     for device in devices.iter::<Port>().skip(done) {
         if !dump.put(|message| put_port(message, host, &device, asker)) {

@@ -11,7 +11,7 @@ use crate::{
     net::{
         bindings::*,
         counters::Counters,
-        netlink::{Attrs, Dump, Message, Nth, Refusal, Request, RULE},
+        netlink::{Attrs, Dump, Message, Nth, Part, Refusal, Request, RULE},
         rcu::{Rcu, Retired},
     },
     policy::{push, Action, Defaults, Direction, Hit, Policy, Rule, Unbuilt, RULES_MAX},
@@ -131,7 +131,7 @@ pub(crate) fn dump(host: &Host, dump: &mut Dump<'_>) -> bool {
         if only.is_some_and(|only| u64::from(only) != vni) {
             return true;
         }
-        dump.set_version(restarts.wrapping_add(host.policy_changes()));
+        dump.set_version(Part::List, restarts.wrapping_add(host.policy_changes()));
         let reader = rcu::read_lock();
         let policy = network.policy.load(Rcu::from(&reader));
         let rules = policy.map_or(&[][..], Policy::rules);

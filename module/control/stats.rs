@@ -12,7 +12,7 @@ use crate::{
         },
         device::{DeviceRef, Devices, Rtnl},
         namespace::Net,
-        netlink::{Dump, Message, Nth, Refusal, Request},
+        netlink::{Dump, Message, Nth, Part, Refusal, Request},
         rcu::Rcu,
     },
     port::Port,
@@ -102,7 +102,7 @@ fn dump_ports(host: &Host, dump: &mut Dump<'_>) -> bool {
     let Ok(devices) = Devices::of::<Host>(host.net(), &rtnl) else {
         return true;
     };
-    dump.set_version(devices.changes);
+    dump.set_version(Part::List, devices.changes);
     let mut next = first;
     for device in devices.iter::<Port>().skip(first.wrapping_sub(1)) {
         if !dump.put(|message| put_port(message, &device, asker)) {

@@ -106,7 +106,7 @@ impl Device {
     /// # Safety
     ///
     /// The device must be valid for `'a`.
-    unsafe fn from_raw<'a>(device: *mut bindings::net_device) -> &'a Self {
+    pub(super) unsafe fn from_raw<'a>(device: *mut bindings::net_device) -> &'a Self {
         // SAFETY: By the contract; the type is transparent.
         unsafe { &*device.cast::<Device>() }
     }

@@ -5,7 +5,7 @@
 use super::{
     bindings,
     namespace::{Net, Registry},
-    netlink::{Dump, Message, Nth, Refusal, Request},
+    netlink::{Dump, Message, Nth, Refusal, Request, ROOM},
     table::Table,
 };
 use crate::{
@@ -124,9 +124,9 @@ macro_rules! change {
     )*};
 }
 
-/// Requests that are answered with one message.
+/// Requests that are answered with one message of at most so many bytes.
 macro_rules! get {
-    ($($name:ident => $handler:path,)*) => {$(
+    ($($name:ident => $handler:path, $room:expr;)*) => {$(
         /// # Safety
         ///
         /// Called by generic netlink with a checked request.
@@ -139,7 +139,7 @@ macro_rules! get {
             // SAFETY: By the contract.
             unsafe {
                 answer(info, |host, request| {
-                    request.reply(|message| handler(host, request, message))
+                    request.reply($room, |message| handler(host, request, message))
                 })
             }
         }
@@ -226,13 +226,14 @@ change! {
 }
 
 get! {
-    ovnet_nl_host_get_doit => control::host::get,
-    ovnet_nl_network_get_doit => control::network::get,
-    ovnet_nl_port_get_doit => control::port::get,
-    ovnet_nl_mapping_batch_doit => control::mapping::batch,
-    ovnet_nl_mapping_get_doit => control::mapping::get,
-    ovnet_nl_stats_get_doit => control::stats::get,
-    ovnet_nl_rule_get_doit => control::rule::get,
+    ovnet_nl_host_get_doit => control::host::get, ROOM;
+    ovnet_nl_network_get_doit => control::network::get, ROOM;
+    ovnet_nl_port_get_doit => control::port::get, ROOM;
+    ovnet_nl_mapping_batch_doit => control::mapping::batch, ROOM;
+    ovnet_nl_mapping_get_doit => control::mapping::get, ROOM;
+    ovnet_nl_stats_get_doit => control::stats::get, ROOM;
+    ovnet_nl_rule_get_doit => control::rule::get, ROOM;
+    ovnet_nl_trace_doit => control::trace::get, control::trace::ROOM;
 }
 
 dump! {

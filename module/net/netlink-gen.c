@@ -280,6 +280,14 @@ static const struct nla_policy ovnet_peering_get_nl_policy[OVNET_A_PEERING_TO + 
 	[OVNET_A_PEERING_TO] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_peering_to_range),
 };
 
+/* OVNET_CMD_TRACE - do */
+static const struct nla_policy ovnet_trace_nl_policy[OVNET_A_TRACE_PACKET + 1] = {
+	[OVNET_A_TRACE_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[OVNET_A_TRACE_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_TRACE_FRAME] = NLA_POLICY_MAX_LEN(OVNET_TRACE_MAX),
+	[OVNET_A_TRACE_PACKET] = NLA_POLICY_MAX_LEN(OVNET_TRACE_MAX),
+};
+
 /* Ops table for ovnet */
 static const struct genl_split_ops ovnet_nl_ops[] = {
 	{
@@ -469,6 +477,13 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.policy		= ovnet_peering_get_nl_policy,
 		.maxattr	= OVNET_A_PEERING_TO,
 		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= OVNET_CMD_TRACE,
+		.doit		= ovnet_nl_trace_doit,
+		.policy		= ovnet_trace_nl_policy,
+		.maxattr	= OVNET_A_TRACE_PACKET,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

@@ -59,6 +59,7 @@ int ovnet_nl_peering_set_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_peering_del_doit(struct sk_buff *skb, struct genl_info *info);
 int ovnet_nl_peering_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb);
+int ovnet_nl_trace_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	OVNET_NLGRP_EVENTS,

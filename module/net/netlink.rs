@@ -72,6 +72,12 @@ impl Attrs<'_> {
         unsafe { attr_bytes(self.attr(attr)) }
     }
 
+    /// The bytes of an attribute, however many.
+    pub(crate) fn data(&self, attr: u32) -> Option<&[u8]> {
+        // SAFETY: The pointer is null or an attribute of the message.
+        unsafe { attr_data(self.attr(attr)) }
+    }
+
     /// Whether the attribute is there.
     pub(crate) fn has(&self, attr: u32) -> bool {
         !self.attr(attr).is_null()
@@ -240,12 +246,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Answers with one message.
+    /// Answers with one message of at most so many bytes.
     pub(super) fn reply(
         &self,
+        room: usize,
         fill: impl FnOnce(&mut Message<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let buffer = Buffer::new(bindings::OVNET_GFP_KERNEL)?;
+        let buffer = Buffer::new(room, bindings::OVNET_GFP_KERNEL)?;
         // SAFETY: The buffer and the info are valid.
         let header = unsafe { bindings::ovnet_genlmsg_put_reply(buffer.0, self.info) };
         let mut message = Message::begin(buffer.0, header).ok_or(EMSGSIZE)?;
@@ -274,24 +281,37 @@ pub(crate) const RULE: Nest<{ bindings::OVNET_A_RULE_BYTES as usize + 1 }> = Nes
 ///
 /// The pointer must be null or a valid attribute.
 unsafe fn attr_bytes<const N: usize>(attr: *const bindings::nlattr) -> Option<[u8; N]> {
+    // SAFETY: By the contract.
+    unsafe { attr_data(attr) }?.try_into().ok()
+}
+
+/// # Safety
+///
+/// The pointer must be null or an attribute that is valid for `'a`.
+unsafe fn attr_data<'a>(attr: *const bindings::nlattr) -> Option<&'a [u8]> {
     if attr.is_null() {
         return None;
     }
     // SAFETY: By the contract; the slice is as long as the attribute says.
-    let bytes = unsafe {
+    unsafe {
         let len = usize::try_from(bindings::ovnet_nla_len(attr)).ok()?;
-        slice::from_raw_parts(bindings::ovnet_nla_data(attr).cast::<u8>(), len)
-    };
-    bytes.try_into().ok()
+        Some(slice::from_raw_parts(
+            bindings::ovnet_nla_data(attr).cast::<u8>(),
+            len,
+        ))
+    }
 }
+
+/// The bytes of most messages.
+pub(super) const ROOM: usize = bindings::OVNET_MESSAGE_ROOM;
 
 /// An owned buffer for a message.
 struct Buffer(*mut bindings::sk_buff);
 
 impl Buffer {
-    fn new(flags: bindings::gfp_t) -> Result<Self> {
+    fn new(room: usize, flags: bindings::gfp_t) -> Result<Self> {
         // SAFETY: A plain allocation.
-        let skb = unsafe { bindings::ovnet_genlmsg_new(flags) };
+        let skb = unsafe { bindings::ovnet_genlmsg_new(room, flags) };
         if skb.is_null() {
             return Err(ENOMEM);
         }
@@ -397,11 +417,15 @@ impl Message<'_> {
         if nest.is_null() {
             return Err(EMSGSIZE);
         }
-        // A nest that does not fit is taken back with the whole message.
-        fill(self)?;
+        let filled = fill(self);
         // SAFETY: The nest was started in this buffer.
-        unsafe { bindings::ovnet_nla_nest_end(self.skb, nest) };
-        Ok(())
+        unsafe {
+            match filled {
+                Ok(()) => bindings::ovnet_nla_nest_end(self.skb, nest),
+                Err(_) => bindings::ovnet_nla_nest_cancel(self.skb, nest),
+            }
+        }
+        filled
     }
 }
 
@@ -418,7 +442,7 @@ pub(crate) fn send_event(net: Net, fill: impl FnOnce(&mut Message<'_>) -> Result
     if !unsafe { bindings::ovnet_genl_listeners(net.as_ptr()) } {
         return Ok(());
     }
-    let buffer = Buffer::new(bindings::OVNET_GFP_ATOMIC)?;
+    let buffer = Buffer::new(ROOM, bindings::OVNET_GFP_ATOMIC)?;
     // SAFETY: The buffer is valid, the family static.
     let header = unsafe {
         bindings::genlmsg_put(
@@ -454,6 +478,9 @@ pub(crate) struct Dump<'a> {
 /// Which of a dump's words of memory is its cursor; the others are for walks.
 const CURSOR: usize = 0;
 
+/// Which of them says of which part of a dump the last version was.
+const PART: usize = 3;
+
 /// Which walk of a dump.
 #[derive(Clone, Copy)]
 pub(crate) enum Nth {
@@ -461,6 +488,26 @@ pub(crate) enum Nth {
     First,
     /// The second.
     Second,
+}
+
+/// A part of a dump, which has versions of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    /// Devices, or rules, or peerings.
+    List,
+    /// What the first walk goes over.
+    First,
+    /// What the second walk goes over.
+    Second,
+}
+
+impl From<Nth> for Part {
+    fn from(nth: Nth) -> Self {
+        match nth {
+            Nth::First => Part::First,
+            Nth::Second => Part::Second,
+        }
+    }
 }
 
 impl Dump<'_> {
@@ -506,10 +553,19 @@ impl Dump<'_> {
         self.memory()[CURSOR] = cursor as i64;
     }
 
-    /// Lets the asker know if what is dumped has changed since the last call.
-    pub(crate) fn set_version(&mut self, version: u32) {
-        // SAFETY: The callback is valid. 0 would mean that there is no version.
-        unsafe { (*self.callback).seq = version.wrapping_add(1).max(1) };
+    /// Lets the asker know if what is dumped has changed since the last call. A dump of several tables has
+    /// a part for each, whose versions have nothing to do with one another.
+    pub(crate) fn set_version(&mut self, part: Part, version: u32) {
+        let is_new = self.memory()[PART] != part as i64;
+        self.memory()[PART] = part as i64;
+        // SAFETY: The callback is valid. 0 would mean that there is no version, and means of the one before
+        // that there was none.
+        unsafe {
+            (*self.callback).seq = version.wrapping_add(1).max(1);
+            if is_new {
+                (*self.callback).prev_seq = 0;
+            }
+        }
     }
 
     /// Appends one message. False: it does not fit, the next call must repeat it.
@@ -544,7 +600,7 @@ impl Dump<'_> {
         wanted: impl Fn(u64, &V) -> bool,
     ) -> bool {
         self.walk_table(nth, |dump, key, value: &V, restarts| {
-            dump.set_version(restarts);
+            dump.set_version(nth.into(), restarts);
             !wanted(key, value) || dump.put(|message| fill(key, value, message))
         })
     }

@@ -46,6 +46,16 @@ pub(crate) enum Refused {
     Full(Skb),
 }
 
+/// Whether a queue takes one more packet.
+pub(crate) enum Standing {
+    /// It does.
+    Open,
+    /// It is closed.
+    Closed,
+    /// It holds as many as it may.
+    Full,
+}
+
 /// How much may wait in one queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Room {
@@ -67,6 +77,19 @@ struct Note {
 struct State {
     bytes: u32,
     closed: bool,
+}
+
+impl State {
+    /// Whether a list of so many packets takes one more.
+    fn standing(&self, len: u32, packet: &Skb, room: Room) -> Standing {
+        if self.closed {
+            Standing::Closed
+        } else if len >= room.packets || self.bytes.saturating_add(packet.truesize()) > room.bytes {
+            Standing::Full
+        } else {
+            Standing::Open
+        }
+    }
 }
 
 /// The queue.
@@ -120,16 +143,13 @@ impl Queue {
         room: Room,
     ) -> core::result::Result<(), Refused> {
         self.locked(|list, state| {
-            let memory = packet.truesize();
             // SAFETY: The list is locked.
-            let len = unsafe { (*list).qlen };
-            if state.closed {
-                return Err(Refused::Closed(packet));
+            match state.standing(unsafe { (*list).qlen }, &packet, room) {
+                Standing::Open => {}
+                Standing::Closed => return Err(Refused::Closed(packet)),
+                Standing::Full => return Err(Refused::Full(packet)),
             }
-            if len >= room.packets || state.bytes.saturating_add(memory) > room.bytes {
-                return Err(Refused::Full(packet));
-            }
-            state.bytes = state.bytes.saturating_add(memory);
+            state.bytes = state.bytes.saturating_add(packet.truesize());
             let flow = packet.flow;
             let skb = packet.into_raw();
             // SAFETY: The packet was given away and is nobody else's; its control block is ours. What the
@@ -147,6 +167,12 @@ impl Queue {
             }
             Ok(())
         })
+    }
+
+    /// Whether the packet might wait.
+    pub(crate) fn standing(&self, packet: &Skb, room: Room) -> Standing {
+        // SAFETY: The list is locked.
+        self.locked(|list, state| state.standing(unsafe { (*list).qlen }, packet, room))
     }
 
     /// Packets that wait.

@@ -107,6 +107,13 @@ struct ovnet_way ovnet_route_find(struct net *net, struct ovnet_route __percpu *
 	return ovnet_route_take(found);
 }
 
+/* Where a packet to that address goes next. */
+void ovnet_nexthop(const struct dst_entry *dst, const struct in6_addr *to,
+		   struct in6_addr *nexthop)
+{
+	*nexthop = *rt6_nexthop(dst_rt6_info(dst), to);
+}
+
 /*
  * With softirqs off the caller is an RCU reader already.  Saying so again is for
  * hooks that assert it, where anybody checks.

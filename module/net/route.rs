@@ -2,7 +2,7 @@
 
 //! The substrate's route to a remote host, cached per CPU. Softirq context.
 
-use super::{bindings, namespace::Net, rcu::Rcu};
+use super::{bindings, device::Device, namespace::Net, rcu::Rcu};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::prelude::*;
 
@@ -25,6 +25,19 @@ impl Route<'_> {
     #[inline]
     pub(crate) fn headroom(&self) -> u32 {
         self.0.headroom
+    }
+
+    /// The device it leaves by, and the next router on the way to `to`, or that itself.
+    pub(crate) fn hop(&self, to: &[u8; 16]) -> (&Device, [u8; 16]) {
+        let mut hop = in6_addr(to);
+        // SAFETY: By the invariant, of which the device is a part; the addresses are valid.
+        unsafe {
+            bindings::ovnet_nexthop(self.0.dst, &in6_addr(to), &mut hop);
+            (
+                Device::from_raw((*self.0.dst).__bindgen_anon_1.dev),
+                hop.in6_u.u6_addr8,
+            )
+        }
     }
 
     pub(super) fn as_ptr(&self) -> *mut bindings::dst_entry {

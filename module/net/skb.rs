@@ -5,7 +5,7 @@
 
 use super::{
     bindings,
-    device::{Device, Driver},
+    device::{Device, DeviceRef, Driver},
     drop_reason,
     namespace::Net,
     route::Route,
@@ -39,13 +39,9 @@ pub(crate) struct Flow {
     pub(crate) src: u32,
     /// The virtual destination.
     pub(crate) dst: u32,
-    /// How it travels, one of the forms below.
+    /// How it travels, as netlink numbers the forms.
     pub(crate) form: u32,
 }
-
-pub(crate) use bindings::{
-    OVNET_FORM_ESCAPE, OVNET_FORM_FAST, OVNET_FORM_LOCAL, OVNET_FORM_STANDARD,
-};
 
 impl Flow {
     /// A packet between two nodes of a network.
@@ -123,6 +119,30 @@ impl Skb {
         let mut skb = unsafe { Skb::from_raw(bindings::ovnet_skb_alloc(device.as_ptr(), len)) }?;
         skb.head_mut(bytes.len())?.copy_from_slice(bytes);
         Some(skb)
+    }
+
+    /// A frame with these bytes, as the node behind `port` would send it.
+    pub(crate) fn sent_by<D: Driver>(port: &DeviceRef<D>, bytes: &[u8]) -> Option<Self> {
+        let mut frame = Skb::new(port, bytes)?;
+        // INVARIANT: The device is of the driver. The caller's reference outlives the packet where it is
+        // dealt with at once, and nowhere else are such packets used.
+        frame.from_node = true;
+        Some(frame)
+    }
+
+    /// An IPv6 packet with these bytes, as the substrate of `net` would bring it.
+    pub(crate) fn brought(net: Net, bytes: &[u8]) -> Option<Self> {
+        let len = u32::try_from(bytes.len()).ok()?;
+        // SAFETY: No device is needed for the allocation; the namespace is valid and gives one.
+        let mut packet = unsafe {
+            let skb = bindings::ovnet_skb_alloc(core::ptr::null_mut(), len);
+            let packet = Skb::from_raw(skb)?;
+            bindings::ovnet_skb_forget_device(skb, net.as_ptr());
+            packet
+        };
+        packet.head_mut(bytes.len())?.copy_from_slice(bytes);
+        packet.is_ipv6();
+        Some(packet)
     }
 
     pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
@@ -573,8 +593,16 @@ impl Skb {
     }
 
     /// Cuts the IPv4 packet into fragments of at most `mtu` bytes (RFC 791) and hands each to `piece`. What
-    /// the kernel cannot cut, for want of memory, it drops and counts (`Ip: FragFails`).
-    pub(crate) fn fragment(self, net: Net, from: &Device, mtu: u16, mut piece: impl FnMut(Skb)) {
+    /// the kernel cannot cut, for want of memory, it drops. It counts what it does (`Ip: FragOKs`), unless
+    /// that is for a trace.
+    pub(crate) fn fragment(
+        self,
+        net: Net,
+        from: &Device,
+        mtu: u16,
+        counted: bool,
+        mut piece: impl FnMut(Skb),
+    ) {
         let (from_node, flow) = (self.from_node, self.flow);
         // The kernel gives each fragment the device of the whole.
         let mut piece = |fragment: Skb| piece(fragment.like(from_node, flow));
@@ -587,6 +615,7 @@ impl Skb {
                 self.into_raw(),
                 from.as_ptr(),
                 mtu,
+                counted,
                 Some(call),
                 (&raw mut piece).cast(),
             )

@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::netns::Netns;
 use crate::output::Output;
-use crate::{host, manual, mapping, monitor, net, peering, port, rule, stats, top, translate};
+use crate::{
+    host, manual, mapping, monitor, net, peering, port, rule, stats, top, trace, translate,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -15,7 +17,9 @@ Exit codes:
   1  refused by the kernel, or not found
   2  wrong usage
   3  no permission
-  4  the ovnet module is not loaded and could not be loaded";
+  4  the ovnet module is not loaded and could not be loaded
+  5  the traced packet is dropped
+  6  the traced packet waits for a mapping, or for a node that moves";
 
 /// Control of the ovnet overlay on this host.
 #[derive(Debug, Parser)]
@@ -64,6 +68,7 @@ enum Object {
     Top(top::Command),
     /// Print events as they happen
     Monitor(monitor::Command),
+    Trace(Box<trace::Command>),
     Translate(Box<translate::Command>),
     /// Print the completions of a shell
     Completion(manual::Completion),
@@ -88,6 +93,7 @@ impl Cli {
             Object::Stats(command) => command.run(output),
             Object::Monitor(command) => command.run(output),
             Object::Top(command) => command.run(output),
+            Object::Trace(command) => command.run(output),
             Object::Translate(command) => command.run(output),
             Object::Completion(command) => command.run(output),
             Object::Manual(command) => command.run(),
@@ -166,6 +172,13 @@ mod tests {
             "top --interval 0.5 --count 3 --sort drops --rows 5",
             "completion zsh",
             "monitor -t --count 3 --json",
+            "trace v0 --dst 10.0.0.3",
+            "trace v0 --netns blue --src 10.0.0.9 --dst 10.0.0.3 --proto udp --sport 5 --dport 53 --len 1400 --ttl 1 --tos 0xb8 --df -jp",
+            "trace v0 --dst 10.0.0.3 --icmp-type 0 --icmp-code 0 --src-mac 02:00:00:00:00:01 --dst-mac 02:00:00:00:00:02",
+            "trace v0 --dst 10.0.0.3 --arp",
+            "trace v0 --dst 10.0.0.3 --follow S --follow pid:12",
+            "trace v0 --hex 0200",
+            "-n S trace --from-substrate --hex 60:00 --json",
             "translate --pool6 64:ff9b::/96 --direction 4to6 -j",
             "translate packets.pcap --map 192.0.2.1=2001:db8::1 --map 10.0.0.0/8=fd00::/96 --tos 0xb9",
             "translate --profile overlay --locator fd00:a:1:1::/64 --peer-locator fd00:a:1:2::/64 --vni 7 --slot 3",
@@ -240,6 +253,14 @@ mod tests {
             ("stats show host fd00:a:1:2::1/64", "write fd00:a:1:2::/64"),
             ("top --interval 0", "between 0.1 and 86400"),
             ("top --once --count 2", "cannot be used with"),
+            ("trace", "<PORT|--from-substrate>"),
+            ("trace v0", "<--dst <ADDRESS>|--hex <FRAME>>"),
+            ("trace --from-substrate", "--hex"),
+            ("trace --from-substrate --dst 10.0.0.3", "--hex"),
+            ("trace v0 --from-substrate --hex 60", "cannot be used with"),
+            ("trace v0 --dst 10.0.0.3 --proto 256", "a number up to 255"),
+            ("trace v0 --dst 10.0.0.3 --hex 60", "cannot be used with"),
+            ("trace v0 --hex 6", "an even number of digits"),
             ("completion sh", "bash"),
             ("translate --map 192.0.2.1", "write V4=V6"),
             ("translate --mtu6 1279", "1280..=65535"),

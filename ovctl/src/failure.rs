@@ -16,6 +16,8 @@ pub(crate) enum Code {
     Usage = 2,
     Permission = 3,
     Module = 4,
+    Dropped = 5,
+    Waits = 6,
 }
 
 impl From<Code> for std::process::ExitCode {
@@ -43,6 +45,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Standard output was closed by its reader.
     Closed,
+    /// Nothing failed, but a traced packet does not arrive; that was written.
+    Verdict(Code),
 }
 
 /// What to do about a refusal; a command knows only some.
@@ -114,6 +118,7 @@ impl Failure {
                 _ => Code::Refused,
             },
             Failure::Usage(_) => Code::Usage,
+            Failure::Verdict(code) => *code,
             Failure::Input(_) | Failure::Output(_) | Failure::Closed => Code::Refused,
         }
     }
@@ -134,7 +139,11 @@ impl Failure {
                 }
                 _ => None,
             },
-            Failure::Usage(_) | Failure::Input(_) | Failure::Output(_) | Failure::Closed => None,
+            Failure::Usage(_)
+            | Failure::Input(_)
+            | Failure::Output(_)
+            | Failure::Closed
+            | Failure::Verdict(_) => None,
         }
     }
 }
@@ -147,6 +156,7 @@ impl fmt::Display for Failure {
             Failure::Usage(message) | Failure::Input(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
             Failure::Closed => f.write_str("the output was closed"),
+            Failure::Verdict(_) => f.write_str("the packet does not arrive"),
         }
     }
 }

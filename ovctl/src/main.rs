@@ -21,6 +21,7 @@ mod prefix;
 mod rule;
 mod stats;
 mod top;
+mod trace;
 mod transfer;
 mod translate;
 
@@ -45,6 +46,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has seen enough, as `head` has.
         Err(Failure::Closed) => ExitCode::SUCCESS,
+        // The output says it all.
+        Err(Failure::Verdict(code)) => code.into(),
         Err(failure) => {
             complain(&format!("{}: {failure}", command(&matches)));
             if let Some(hint) = failure.hint() {

@@ -6,6 +6,7 @@
 //! looks, so ids are turned into names by asking for the id of each of those files.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,9 +16,10 @@ use std::str::FromStr;
 use std::thread;
 
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 use nix::sched::{setns, CloneFlags};
-use ovnet_uapi::{Error, NetnsIds};
+use ovnet_uapi::{Error, Mac, NetnsIds};
 
 use crate::failure::Failure;
 
@@ -111,6 +113,12 @@ impl OpenNetns {
     }
 }
 
+impl fmt::Display for OpenNetns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl AsFd for OpenNetns {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -119,17 +127,33 @@ impl AsFd for OpenNetns {
 
 /// The index of a device in a namespace, or in the calling thread's.
 pub(crate) fn ifindex(netns: Option<&OpenNetns>, device: &str) -> Result<u32, Failure> {
+    inside(netns, || if_nametoindex(device))?
+        .map_err(|errno| no_device(errno, device, netns.map(|netns| &*netns.text)))
+}
+
+/// The MAC of a device in a namespace, or in the calling thread's.
+pub(crate) fn mac(netns: Option<&OpenNetns>, device: &str) -> Result<Mac, Failure> {
+    let found = inside(netns, || {
+        let link = getifaddrs()?
+            .filter(|interface| interface.interface_name == device)
+            .find_map(|interface| interface.address?.as_link_addr()?.addr());
+        link.map(Mac).ok_or(Errno::ENODEV)
+    })?;
+    found.map_err(|errno| no_device(errno, device, netns.map(|netns| &*netns.text)))
+}
+
+/// Do something in a namespace, or in the calling thread's.
+pub(crate) fn inside<T: Send>(
+    netns: Option<&OpenNetns>,
+    act: impl FnOnce() -> T + Send,
+) -> Result<T, Failure> {
     let Some(netns) = netns else {
-        return if_nametoindex(device).map_err(|errno| no_device(errno, device, None));
+        return Ok(act());
     };
     // A namespace belongs to a thread: one of its own can look there and be gone.
-    let look = || {
-        netns.enter()?;
-        if_nametoindex(device).map_err(|errno| no_device(errno, device, Some(&netns.text)))
-    };
     thread::scope(|scope| {
         scope
-            .spawn(look)
+            .spawn(|| netns.enter().map(|()| act()))
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -153,11 +177,20 @@ fn no_device(errno: Errno, device: &str, netns: Option<&str>) -> Failure {
 }
 
 /// The names of ids, read when the first id is asked for.
+#[derive(Clone)]
 pub(crate) struct Names(Option<HashMap<i32, String>>);
 
 impl Names {
     pub(crate) fn new() -> Names {
         Names(None)
+    }
+
+    /// The names of ids as seen from another host.
+    pub(crate) fn seen_from(netns: &OpenNetns) -> Result<Names, Failure> {
+        let names = inside(Some(netns), || {
+            read(Path::new(NAMES), &mut NetnsIds::open()?)
+        })??;
+        Ok(Names(Some(names)))
     }
 
     /// The name of an id as seen from this host; `None` if nothing in /run/netns has it, or if

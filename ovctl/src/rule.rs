@@ -3,7 +3,7 @@
 //! `ovctl rule`: what becomes of which packets of a network.
 
 mod load;
-mod words;
+pub(crate) mod words;
 
 use clap::Subcommand;
 use nix::errno::Errno;

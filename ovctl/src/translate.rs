@@ -198,7 +198,7 @@ enum Fidelity {
 }
 
 /// A byte in decimal or, after 0x, in hexadecimal.
-fn byte(text: &str) -> Result<u8, String> {
+pub(crate) fn byte(text: &str) -> Result<u8, String> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u8::from_str_radix(digits, 16),
         None => text.parse(),
@@ -280,7 +280,7 @@ impl Outcome {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

@@ -29,5 +29,6 @@ pub mod payload;
 pub mod protocol;
 pub mod report;
 pub mod selection;
+pub mod shadow;
 pub mod suite;
 pub mod wire;

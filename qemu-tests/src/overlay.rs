@@ -26,6 +26,7 @@ use ovnet_uapi::{Client, Event, EventKind, Events};
 
 use crate::cases::Failure;
 use crate::frame::{hex, Mac};
+use crate::shadow;
 
 /// How many times longer than usual everything takes: a kernel that checks
 /// itself is slow, and the harness says how much.
@@ -40,7 +41,7 @@ pub fn longer(usual: Duration) -> Duration {
 }
 
 /// How long a frame, a counter or an event may take to come. TCG is slow.
-fn patience() -> Duration {
+pub fn patience() -> Duration {
     longer(Duration::from_secs(3))
 }
 
@@ -108,6 +109,8 @@ pub fn within<T: Send>(
 /// A raw socket on a device: sends frames as they are and sees each that
 /// passes, in both directions, but those it sent.
 pub struct Wire {
+    namespace: String,
+    device: String,
     name: String,
     socket: OwnedFd,
 }
@@ -131,13 +134,29 @@ impl Wire {
             Ok(socket)
         })?;
         Ok(Wire {
+            namespace: namespace.to_owned(),
+            device: device.to_owned(),
             name: format!("{namespace}/{device}"),
             socket,
         })
     }
 
-    /// Sends a frame.
+    /// Sends a frame. What becomes of it is what a trace says, if that is to be
+    /// seen.
     pub fn send(&self, frame: &[u8]) -> Result<(), Failure> {
+        if !shadow::is_on() {
+            return self.send_alone(frame);
+        }
+        let foreseen = shadow::foresee(&self.namespace, &self.device, frame)?;
+        self.send_alone(frame)?;
+        foreseen.map_or(Ok(()), |foreseen| {
+            let said = foreseen.comes_true();
+            said.map_err(|error| format!("{}, {}: {error}", self.name, hex(frame)).into())
+        })
+    }
+
+    /// Sends a frame at once, whatever is traced.
+    pub fn send_alone(&self, frame: &[u8]) -> Result<(), Failure> {
         let sent = self
             .try_send(frame)
             .map_err(|error| format!("{}: cannot send: {error}", self.name))?;
@@ -169,6 +188,11 @@ impl Wire {
         };
         frame.truncate(length);
         Ok(Some(frame))
+    }
+
+    /// A frame that has come already.
+    pub fn waiting(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.next(Duration::from_micros(100))
     }
 
     /// The next frame; there must be one.

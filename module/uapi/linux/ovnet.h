@@ -13,6 +13,7 @@
 #define OVNET_VNI_MAX	16777215
 #define OVNET_GEN_MAX	9223372036854775807
 #define OVNET_TTL_MAX	604800000
+#define OVNET_TRACE_MAX	9216
 
 /**
  * enum ovnet_mapping_state - Where the node of a mapping is, as this host
@@ -297,6 +298,107 @@ enum ovnet_drop_reason {
 	OVNET_DROP_REASON_POLICY,
 };
 
+/**
+ * enum ovnet_form - How a packet travels.
+ * @OVNET_FORM_NONE: It was not decided yet.
+ * @OVNET_FORM_FAST: Its IPv4 header became an IPv6 header.
+ * @OVNET_FORM_ESCAPE: Whole, behind an IPv6 header.
+ * @OVNET_FORM_LOCAL: As it is, between two ports of this host.
+ * @OVNET_FORM_STANDARD: As RFC 7915 has it, for machines that know nothing of
+ *   the overlay.
+ */
+enum ovnet_form {
+	OVNET_FORM_NONE,
+	OVNET_FORM_FAST,
+	OVNET_FORM_ESCAPE,
+	OVNET_FORM_LOCAL,
+	OVNET_FORM_STANDARD,
+};
+
+/**
+ * enum ovnet_trace_verdict - What would become of a packet.
+ * @OVNET_TRACE_VERDICT_DROPPED: It is dropped; the last step says why.
+ * @OVNET_TRACE_VERDICT_SENT: It is sent to a remote host.
+ * @OVNET_TRACE_VERDICT_FRAGMENTED: It is sent to a remote host in fragments.
+ * @OVNET_TRACE_VERDICT_EXTERNAL: It is sent to a machine that knows nothing of
+ *   the overlay.
+ * @OVNET_TRACE_VERDICT_DELIVERED: It is delivered to a port of this host.
+ * @OVNET_TRACE_VERDICT_FORWARDED: It is sent on to the host where its node is
+ *   by now.
+ * @OVNET_TRACE_VERDICT_ANSWERED: It is an ARP request that is answered.
+ * @OVNET_TRACE_VERDICT_PARKED: It waits for a mapping, or for a node that
+ *   moves.
+ */
+enum ovnet_trace_verdict {
+	OVNET_TRACE_VERDICT_DROPPED,
+	OVNET_TRACE_VERDICT_SENT,
+	OVNET_TRACE_VERDICT_FRAGMENTED,
+	OVNET_TRACE_VERDICT_EXTERNAL,
+	OVNET_TRACE_VERDICT_DELIVERED,
+	OVNET_TRACE_VERDICT_FORWARDED,
+	OVNET_TRACE_VERDICT_ANSWERED,
+	OVNET_TRACE_VERDICT_PARKED,
+};
+
+/**
+ * enum ovnet_trace_step_kind - A step on the way of a packet; a step that
+ *   refuses it is followed by its drop.
+ * @OVNET_TRACE_STEP_KIND_PORT: A node sends it from this port, which is
+ *   attached as that node.
+ * @OVNET_TRACE_STEP_KIND_ARP: It is an ARP message of one address about
+ *   another.
+ * @OVNET_TRACE_STEP_KIND_SOURCE_CHECK: Whether its node may send from its MAC
+ *   and address.
+ * @OVNET_TRACE_STEP_KIND_DESTINATION: The mapping of its destination; without
+ *   a state there is none.
+ * @OVNET_TRACE_STEP_KIND_SLOT: The slot that it is for.
+ * @OVNET_TRACE_STEP_KIND_SOURCE: The mapping of its source, and the locator
+ *   that it comes from.
+ * @OVNET_TRACE_STEP_KIND_PEERING: Whether nodes of the one network may send to
+ *   nodes of the other.
+ * @OVNET_TRACE_STEP_KIND_POLICY: What the rules of a network say; without a
+ *   rule it is the default.
+ * @OVNET_TRACE_STEP_KIND_ROUTE: The substrate's route to the remote host;
+ *   without a device there is none.
+ * @OVNET_TRACE_STEP_KIND_SIZE: Its length as it would travel, and the most
+ *   that the path takes.
+ * @OVNET_TRACE_STEP_KIND_FORM: The form that it gets, or has.
+ * @OVNET_TRACE_STEP_KIND_DELIVERY: The port that it is for.
+ * @OVNET_TRACE_STEP_KIND_EXTERNAL: The machine that knows nothing of the
+ *   overlay and is at the other end.
+ * @OVNET_TRACE_STEP_KIND_ICMP_ERROR: An error of the substrate about a packet
+ *   of one node to another.
+ * @OVNET_TRACE_STEP_KIND_ASK: The resolver is asked for the mapping of an
+ *   address.
+ * @OVNET_TRACE_STEP_KIND_PARK: It waits for the mapping of an address; without
+ *   one, for a node that moves.
+ * @OVNET_TRACE_STEP_KIND_EVENT: Listeners are told.
+ * @OVNET_TRACE_STEP_KIND_REPLY: Its sender is told by an ICMP message, or an
+ *   ICMPv6 message, of that type and code.
+ * @OVNET_TRACE_STEP_KIND_DROP: It is dropped.
+ */
+enum ovnet_trace_step_kind {
+	OVNET_TRACE_STEP_KIND_PORT,
+	OVNET_TRACE_STEP_KIND_ARP,
+	OVNET_TRACE_STEP_KIND_SOURCE_CHECK,
+	OVNET_TRACE_STEP_KIND_DESTINATION,
+	OVNET_TRACE_STEP_KIND_SLOT,
+	OVNET_TRACE_STEP_KIND_SOURCE,
+	OVNET_TRACE_STEP_KIND_PEERING,
+	OVNET_TRACE_STEP_KIND_POLICY,
+	OVNET_TRACE_STEP_KIND_ROUTE,
+	OVNET_TRACE_STEP_KIND_SIZE,
+	OVNET_TRACE_STEP_KIND_FORM,
+	OVNET_TRACE_STEP_KIND_DELIVERY,
+	OVNET_TRACE_STEP_KIND_EXTERNAL,
+	OVNET_TRACE_STEP_KIND_ICMP_ERROR,
+	OVNET_TRACE_STEP_KIND_ASK,
+	OVNET_TRACE_STEP_KIND_PARK,
+	OVNET_TRACE_STEP_KIND_EVENT,
+	OVNET_TRACE_STEP_KIND_REPLY,
+	OVNET_TRACE_STEP_KIND_DROP,
+};
+
 enum {
 	OVNET_A_HOST_LOCATOR = 1,
 	OVNET_A_HOST_SELF,
@@ -484,6 +586,52 @@ enum {
 	OVNET_A_EVENT_MAX = (__OVNET_A_EVENT_MAX - 1)
 };
 
+enum {
+	OVNET_A_TRACE_STEP_KIND = 1,
+	OVNET_A_TRACE_STEP_REASON,
+	OVNET_A_TRACE_STEP_VNI,
+	OVNET_A_TRACE_STEP_ADDRESS,
+	OVNET_A_TRACE_STEP_MAC,
+	OVNET_A_TRACE_STEP_GEN,
+	OVNET_A_TRACE_STEP_STATE,
+	OVNET_A_TRACE_STEP_PORT_STATE,
+	OVNET_A_TRACE_STEP_LOCATOR,
+	OVNET_A_TRACE_STEP_FROM,
+	OVNET_A_TRACE_STEP_SLOT,
+	OVNET_A_TRACE_STEP_EXTERNAL,
+	OVNET_A_TRACE_STEP_PEER_VNI,
+	OVNET_A_TRACE_STEP_PEER_ADDRESS,
+	OVNET_A_TRACE_STEP_DIRECTION,
+	OVNET_A_TRACE_STEP_RULE,
+	OVNET_A_TRACE_STEP_ACTION,
+	OVNET_A_TRACE_STEP_FORM,
+	OVNET_A_TRACE_STEP_IFINDEX,
+	OVNET_A_TRACE_STEP_NETNS_ID,
+	OVNET_A_TRACE_STEP_IFNAME,
+	OVNET_A_TRACE_STEP_NEXTHOP,
+	OVNET_A_TRACE_STEP_MTU,
+	OVNET_A_TRACE_STEP_LENGTH,
+	OVNET_A_TRACE_STEP_EVENT,
+	OVNET_A_TRACE_STEP_ICMP_TYPE,
+	OVNET_A_TRACE_STEP_ICMP_CODE,
+
+	__OVNET_A_TRACE_STEP_MAX,
+	OVNET_A_TRACE_STEP_MAX = (__OVNET_A_TRACE_STEP_MAX - 1)
+};
+
+enum {
+	OVNET_A_TRACE_IFINDEX = 1,
+	OVNET_A_TRACE_NETNS_FD,
+	OVNET_A_TRACE_FRAME,
+	OVNET_A_TRACE_PACKET,
+	OVNET_A_TRACE_VERDICT,
+	OVNET_A_TRACE_STEP,
+	OVNET_A_TRACE_OUT,
+
+	__OVNET_A_TRACE_MAX,
+	OVNET_A_TRACE_MAX = (__OVNET_A_TRACE_MAX - 1)
+};
+
 enum ovnet_cmd {
 	OVNET_CMD_HOST_SET = 1,
 	OVNET_CMD_HOST_DEL,
@@ -506,6 +654,7 @@ enum ovnet_cmd {
 	OVNET_CMD_PEERING_SET,
 	OVNET_CMD_PEERING_DEL,
 	OVNET_CMD_PEERING_GET,
+	OVNET_CMD_TRACE,
 
 	__OVNET_CMD_MAX,
 	OVNET_CMD_MAX = (__OVNET_CMD_MAX - 1)

@@ -16,7 +16,7 @@ use neli::FromBytesWithInput;
 
 use crate::generated::{
     DropAttr, EventAttr, HostAttr, MappingAttr, MappingBatchAttr, NetworkAttr, PeeringAttr,
-    PolicyAttr, PortAttr, RuleAttr, SourceAttr, StatsAttr,
+    PolicyAttr, PortAttr, RuleAttr, SourceAttr, StatsAttr, TraceAttr, TraceStepAttr,
 };
 use crate::message::{align, ATTR_HEADER};
 use crate::Error;
@@ -57,7 +57,9 @@ attr_sets!(
     EventAttr,
     PeeringAttr,
     RuleAttr,
-    PolicyAttr
+    PolicyAttr,
+    TraceAttr,
+    TraceStepAttr
 );
 
 /// Sets of the generic netlink controller and of numbers without words.

@@ -18,7 +18,7 @@ use crate::network::network_key;
 use crate::rule::{policy_key, rules};
 use crate::{
     BatchResult, Counted, Device, Dump, Error, Host, HostSet, Mapping, MappingSet, Network,
-    NetworkSet, Peering, Port, PortSet, Rule, RuleSet, Stats, StatsOf, StatsScope,
+    NetworkSet, Peering, Port, PortSet, Rule, RuleSet, Stats, StatsOf, StatsScope, Trace, TraceOf,
 };
 
 /// A connection to the module, for one host.
@@ -225,6 +225,11 @@ impl Client {
         let only = only.map(|scope| u32::from(scope).to_ne_bytes());
         attrs.put_some(StatsAttr::Scope, only)?;
         self.dump(Command::StatsGet, attrs)
+    }
+
+    /// What would become of a packet, and why. Nothing is sent, counted, reported or kept.
+    pub fn trace(&mut self, of: &TraceOf<'_>) -> Result<Trace, Error> {
+        self.get(Command::Trace, of.attrs()?)
     }
 
     /// Listen to the events from now on, on a socket of their own in the calling thread's

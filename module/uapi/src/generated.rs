@@ -19,6 +19,8 @@ pub const VNI_MAX: u32 = 16_777_215;
 pub const GEN_MAX: u64 = 9_223_372_036_854_775_807;
 /// The longest TTL of a mapping, in milliseconds; seven days.
 pub const TTL_MAX: u32 = 604_800_000;
+/// The longest packet that can be traced, in bytes.
+pub const TRACE_MAX: u32 = 9_216;
 
 /// Commands of the family.
 #[neli_enum(serialized_type = "u8")]
@@ -73,6 +75,9 @@ pub enum Command {
     PeeringDel = 20,
     /// All peerings, or those from one network (dump).
     PeeringGet = 21,
+    /// Say what would become of a frame that the node of a port sent, or of a packet that the
+    /// substrate brought, and why. Nothing is sent, counted, reported or kept.
+    Trace = 22,
 }
 
 impl Command {
@@ -101,6 +106,7 @@ impl Command {
             Command::PeeringSet => Some("peering-set"),
             Command::PeeringDel => Some("peering-del"),
             Command::PeeringGet => Some("peering-get"),
+            Command::Trace => Some("trace"),
             Command::UnrecognizedConst(_) => None,
         }
     }
@@ -669,6 +675,142 @@ impl EventAttr {
 
 impl NlAttrType for EventAttr {}
 
+/// Attributes of the set `trace-step`.
+#[neli_enum(serialized_type = "u16")]
+pub enum TraceStepAttr {
+    /// The `kind` attribute.
+    Kind = 1,
+    /// Why it is dropped.
+    Reason = 2,
+    /// The network; of a peering, that of the sender.
+    Vni = 3,
+    /// The virtual address; of ARP, the sender's.
+    Address = 4,
+    /// The `mac` attribute.
+    Mac = 5,
+    /// The `gen` attribute.
+    Gen = 6,
+    /// That of the mapping.
+    State = 7,
+    /// The `port-state` attribute.
+    PortState = 8,
+    /// Where the mapping says that the node is; of a route, its host.
+    Locator = 9,
+    /// The locator that the packet comes from.
+    From = 10,
+    /// The `slot` attribute.
+    Slot = 11,
+    /// The address of a machine that knows nothing of the overlay.
+    External = 12,
+    /// The network of the node at the other end; of a peering, that of the receiver.
+    PeerVni = 13,
+    /// The address at the other end; of ARP, the target's.
+    PeerAddress = 14,
+    /// The `direction` attribute.
+    Direction = 15,
+    /// Id of the rule that decides; absent if none is about the packet.
+    Rule = 16,
+    /// The `action` attribute.
+    Action = 17,
+    /// The `form` attribute.
+    Form = 18,
+    /// The device of the port, in its namespace, or of the route.
+    Ifindex = 19,
+    /// Id of that namespace as seen from the socket's; absent when it is the same one.
+    NetnsId = 20,
+    /// The `ifname` attribute.
+    Ifname = 21,
+    /// The next router of a route; the address itself if it is on the link.
+    Nexthop = 22,
+    /// The `mtu` attribute.
+    Mtu = 23,
+    /// In bytes.
+    Length = 24,
+    /// The `event` attribute.
+    Event = 25,
+    /// The `icmp-type` attribute.
+    IcmpType = 26,
+    /// The `icmp-code` attribute.
+    IcmpCode = 27,
+}
+
+impl TraceStepAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            TraceStepAttr::Kind => Some("kind"),
+            TraceStepAttr::Reason => Some("reason"),
+            TraceStepAttr::Vni => Some("vni"),
+            TraceStepAttr::Address => Some("address"),
+            TraceStepAttr::Mac => Some("mac"),
+            TraceStepAttr::Gen => Some("gen"),
+            TraceStepAttr::State => Some("state"),
+            TraceStepAttr::PortState => Some("port-state"),
+            TraceStepAttr::Locator => Some("locator"),
+            TraceStepAttr::From => Some("from"),
+            TraceStepAttr::Slot => Some("slot"),
+            TraceStepAttr::External => Some("external"),
+            TraceStepAttr::PeerVni => Some("peer-vni"),
+            TraceStepAttr::PeerAddress => Some("peer-address"),
+            TraceStepAttr::Direction => Some("direction"),
+            TraceStepAttr::Rule => Some("rule"),
+            TraceStepAttr::Action => Some("action"),
+            TraceStepAttr::Form => Some("form"),
+            TraceStepAttr::Ifindex => Some("ifindex"),
+            TraceStepAttr::NetnsId => Some("netns-id"),
+            TraceStepAttr::Ifname => Some("ifname"),
+            TraceStepAttr::Nexthop => Some("nexthop"),
+            TraceStepAttr::Mtu => Some("mtu"),
+            TraceStepAttr::Length => Some("length"),
+            TraceStepAttr::Event => Some("event"),
+            TraceStepAttr::IcmpType => Some("icmp-type"),
+            TraceStepAttr::IcmpCode => Some("icmp-code"),
+            TraceStepAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for TraceStepAttr {}
+
+/// Attributes of the set `trace`.
+#[neli_enum(serialized_type = "u16")]
+pub enum TraceAttr {
+    /// The port whose node sends the frame, by its index in the namespace the device lives in.
+    Ifindex = 1,
+    /// File descriptor of that namespace; absent means the namespace of the socket.
+    NetnsFd = 2,
+    /// The Ethernet frame that the node sends.
+    Frame = 3,
+    /// The IPv6 packet that the substrate brings.
+    Packet = 4,
+    /// The `verdict` attribute.
+    Verdict = 5,
+    /// The steps, in their order.
+    Step = 6,
+    /// What would leave, in its order: IPv6 packets for the substrate, Ethernet frames for a port.
+    Out = 7,
+}
+
+impl TraceAttr {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            TraceAttr::Ifindex => Some("ifindex"),
+            TraceAttr::NetnsFd => Some("netns-fd"),
+            TraceAttr::Frame => Some("frame"),
+            TraceAttr::Packet => Some("packet"),
+            TraceAttr::Verdict => Some("verdict"),
+            TraceAttr::Step => Some("step"),
+            TraceAttr::Out => Some("out"),
+            TraceAttr::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+impl NlAttrType for TraceAttr {}
+
 /// Where the node of a mapping is, as this host knows it.
 #[neli_enum(serialized_type = "u32")]
 pub enum MappingState {
@@ -924,6 +1066,147 @@ impl StatsScope {
             StatsScope::Network => Some("network"),
             StatsScope::Remote => Some("remote"),
             StatsScope::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// How a packet travels.
+#[neli_enum(serialized_type = "u32")]
+pub enum Form {
+    /// It was not decided yet.
+    None = 0,
+    /// Its IPv4 header became an IPv6 header.
+    Fast = 1,
+    /// Whole, behind an IPv6 header.
+    Escape = 2,
+    /// As it is, between two ports of this host.
+    Local = 3,
+    /// As RFC 7915 has it, for machines that know nothing of the overlay.
+    Standard = 4,
+}
+
+impl Form {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Form::None => Some("none"),
+            Form::Fast => Some("fast"),
+            Form::Escape => Some("escape"),
+            Form::Local => Some("local"),
+            Form::Standard => Some("standard"),
+            Form::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// What would become of a packet.
+#[neli_enum(serialized_type = "u32")]
+pub enum TraceVerdict {
+    /// It is dropped; the last step says why.
+    Dropped = 0,
+    /// It is sent to a remote host.
+    Sent = 1,
+    /// It is sent to a remote host in fragments.
+    Fragmented = 2,
+    /// It is sent to a machine that knows nothing of the overlay.
+    External = 3,
+    /// It is delivered to a port of this host.
+    Delivered = 4,
+    /// It is sent on to the host where its node is by now.
+    Forwarded = 5,
+    /// It is an ARP request that is answered.
+    Answered = 6,
+    /// It waits for a mapping, or for a node that moves.
+    Parked = 7,
+}
+
+impl TraceVerdict {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            TraceVerdict::Dropped => Some("dropped"),
+            TraceVerdict::Sent => Some("sent"),
+            TraceVerdict::Fragmented => Some("fragmented"),
+            TraceVerdict::External => Some("external"),
+            TraceVerdict::Delivered => Some("delivered"),
+            TraceVerdict::Forwarded => Some("forwarded"),
+            TraceVerdict::Answered => Some("answered"),
+            TraceVerdict::Parked => Some("parked"),
+            TraceVerdict::UnrecognizedConst(_) => None,
+        }
+    }
+}
+
+/// A step on the way of a packet; a step that refuses it is followed by its drop.
+#[neli_enum(serialized_type = "u32")]
+pub enum TraceStepKind {
+    /// A node sends it from this port, which is attached as that node.
+    Port = 0,
+    /// It is an ARP message of one address about another.
+    Arp = 1,
+    /// Whether its node may send from its MAC and address.
+    SourceCheck = 2,
+    /// The mapping of its destination; without a state there is none.
+    Destination = 3,
+    /// The slot that it is for.
+    Slot = 4,
+    /// The mapping of its source, and the locator that it comes from.
+    Source = 5,
+    /// Whether nodes of the one network may send to nodes of the other.
+    Peering = 6,
+    /// What the rules of a network say; without a rule it is the default.
+    Policy = 7,
+    /// The substrate's route to the remote host; without a device there is none.
+    Route = 8,
+    /// Its length as it would travel, and the most that the path takes.
+    Size = 9,
+    /// The form that it gets, or has.
+    Form = 10,
+    /// The port that it is for.
+    Delivery = 11,
+    /// The machine that knows nothing of the overlay and is at the other end.
+    External = 12,
+    /// An error of the substrate about a packet of one node to another.
+    IcmpError = 13,
+    /// The resolver is asked for the mapping of an address.
+    Ask = 14,
+    /// It waits for the mapping of an address; without one, for a node that moves.
+    Park = 15,
+    /// Listeners are told.
+    Event = 16,
+    /// Its sender is told by an ICMP message, or an ICMPv6 message, of that type and code.
+    Reply = 17,
+    /// It is dropped.
+    Drop = 18,
+}
+
+impl TraceStepKind {
+    /// The word of the netlink specification; `None` if the number is newer than this crate.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            TraceStepKind::Port => Some("port"),
+            TraceStepKind::Arp => Some("arp"),
+            TraceStepKind::SourceCheck => Some("source-check"),
+            TraceStepKind::Destination => Some("destination"),
+            TraceStepKind::Slot => Some("slot"),
+            TraceStepKind::Source => Some("source"),
+            TraceStepKind::Peering => Some("peering"),
+            TraceStepKind::Policy => Some("policy"),
+            TraceStepKind::Route => Some("route"),
+            TraceStepKind::Size => Some("size"),
+            TraceStepKind::Form => Some("form"),
+            TraceStepKind::Delivery => Some("delivery"),
+            TraceStepKind::External => Some("external"),
+            TraceStepKind::IcmpError => Some("icmp-error"),
+            TraceStepKind::Ask => Some("ask"),
+            TraceStepKind::Park => Some("park"),
+            TraceStepKind::Event => Some("event"),
+            TraceStepKind::Reply => Some("reply"),
+            TraceStepKind::Drop => Some("drop"),
+            TraceStepKind::UnrecognizedConst(_) => None,
         }
     }
 }

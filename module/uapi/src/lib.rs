@@ -36,14 +36,15 @@ mod peering;
 mod port;
 mod rule;
 mod stats;
+mod trace;
 
 pub use client::Client;
 pub use connection::Dump;
 pub use error::{Error, Kind, Refusal};
 pub use event::{Event, Events};
 pub use generated::{
-    Action, Direction, EventKind, Fidelity, MappingState, PortState, ResolverState, SourceCheck,
-    StatsScope,
+    Action, Direction, EventKind, Fidelity, Form, MappingState, PortState, ResolverState,
+    SourceCheck, StatsScope, TraceStepKind, TraceVerdict,
 };
 pub use host::{Host, HostSet};
 pub use mapping::{BatchResult, Mapping, MappingSet};
@@ -55,3 +56,4 @@ pub use peering::Peering;
 pub use port::{Device, Port, PortSet, Source};
 pub use rule::{Rule, RuleSet};
 pub use stats::{Counted, DropCount, Stats, StatsOf, Subject};
+pub use trace::{Trace, TraceOf, TraceStep};

@@ -118,11 +118,13 @@ where
 }
 
 /// A protocol by name or number.
-pub(super) fn protocol(text: &str) -> Result<u8, String> {
+pub(crate) fn protocol(text: &str) -> Result<u8, String> {
     let known = PROTOCOLS.iter().find(|(name, _)| *name == text);
     match known {
         Some((_, number)) => Ok(*number),
-        None => number(text, 1..=255).map_err(|_| "a protocol's name, or its number".to_owned()),
+        None => {
+            number(text, 1..=255).map_err(|_| "a protocol's name, or a number up to 255".to_owned())
+        }
     }
 }
 
@@ -250,8 +252,11 @@ mod tests {
             ("proto tcp icmp-type 8 deny", "leave the protocol out"),
             ("icmp-type 8 dport 80 deny", "write two rules"),
             ("icmp-type 8/x deny", "such as 3/4"),
-            ("proto nonsense deny", "a protocol's name, or its number"),
-            ("proto 0 deny", "a protocol's name, or its number"),
+            (
+                "proto nonsense deny",
+                "a protocol's name, or a number up to 255",
+            ),
+            ("proto 0 deny", "a protocol's name, or a number up to 255"),
             ("id 0 deny", "a number from 1 to 4294967295"),
             ("priority 65536 deny", "a number from 0 to 65535"),
             ("from 10.0.0.1/8 deny", "write 10.0.0.0/8"),

@@ -155,8 +155,17 @@ fn counts(client: &mut Client) -> Result<(), Failure> {
         same("mappings of a host", host.mappings, MAPPINGS / HOSTS)?;
     }
     same("hosts", client.hosts()?.count(), 1 + HOSTS as usize)?;
+    all_counters(client)?;
     client.network_del(vni(7)?)?;
     same("mappings left", client.mappings(None)?.count(), 0)?;
     same("hosts left", client.hosts()?.count(), 1)?;
     same("networks left", client.networks()?.count(), 0)
+}
+
+/// A dump over several tables, which change apart from one another, is whole if none does.
+fn all_counters(client: &mut Client) -> Result<(), Failure> {
+    crate::overlay::draw("for n in 1 2 3; do ip -n R link add p$n type ovnet; done")?;
+    let all = client.all_stats(None)?.collect::<Result<Vec<_>, _>>()?;
+    // The host, its ports, network 7, and the hosts of its mappings.
+    same("subjects", all.len(), 1 + 3 + 1 + HOSTS as usize)
 }

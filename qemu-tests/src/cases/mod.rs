@@ -23,6 +23,7 @@ mod rule_criteria;
 mod source_check;
 mod substrate_errors;
 mod table_update;
+mod trace_decisions;
 mod ttl;
 mod wire_stream;
 
@@ -67,6 +68,8 @@ pub const ALL: &[Case] = &[
     source_check::CASE,
     substrate_errors::CASE,
     table_update::CASE,
+    trace_decisions::CASE,
+    trace_decisions::AGAIN,
     ttl::CASE,
     wire_stream::CASE,
 ];
