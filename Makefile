@@ -55,8 +55,8 @@ fuzz: ## fuzz the engine for SECONDS (60), or RUNS inputs, per entry point; find
 simulate: ## a data centre in one thread; SEED=N, COUNT=N seeds from there on, SIZE=small
 	@$(ENV) cargo run --release -p mgr --example simulate -- $(or $(SEED),1) $(or $(COUNT),1) $(SIZE)
 
-demo: module user ## the demonstration, in a guest
-	@$(VM) demo
+demo: module user ## the demonstration, in a guest; STORE=etcd has its manager use one
+	@$(VM) demo $(if $(STORE),--store $(STORE))
 
 bench: module user ## instructions per packet, beside other networks; KIND=X picks one, PROFILE=udp64 says where
 	@$(VM) bench $(if $(PROFILE),--profile $(PROFILE)) $(KIND)
@@ -100,4 +100,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole, STORE=embedded|etcd"

@@ -227,12 +227,15 @@ impl Host {
         });
     }
 
-    /// A port was configured as this node, or is no more (None).
-    pub(crate) fn report_port(&self, device: &Device, node: Option<(Vni, Ipv4Addr)>) {
+    /// A port was configured as this node, whose id is 0 if it has none, or is no more (None).
+    pub(crate) fn report_port(&self, device: &Device, node: Option<(Vni, Ipv4Addr, u64)>) {
         send(self, OVNET_EVENT_KIND_PORT, |message| {
-            if let Some((vni, address)) = node {
+            if let Some((vni, address, id)) = node {
                 message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
                 message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
+                if id != 0 {
+                    message.put_u64(OVNET_A_EVENT_NODE, id)?;
+                }
             }
             put_device(message, device)
         });

@@ -43,6 +43,8 @@ pub(crate) struct Attachment {
     pub(crate) sources: KVec<Source>,
     /// Its slot in the network; 0: none (AD3).
     pub(crate) slot: u8,
+    /// Which node of the provisioning data it is; 0: none. Only told to those who ask.
+    pub(crate) node: u64,
     /// Whether the node is here, as netlink numbers the states.
     pub(crate) state: Atomic<u32>,
     /// When the node last sent from its own address; a word of a moment.
@@ -172,6 +174,13 @@ impl Port {
         let reader = rcu::read_lock();
         self.attachment(Rcu::from(&reader))
             .is_some_and(|own| own.network.vni == vni && own.owns(address))
+    }
+
+    /// Whether it has a node id, so that whoever manages the host says where its node is.
+    pub(crate) fn is_managed(&self) -> bool {
+        let reader = rcu::read_lock();
+        self.attachment(Rcu::from(&reader))
+            .is_some_and(|own| own.node != 0)
     }
 
     /// Says whether the port's node is here.

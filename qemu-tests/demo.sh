@@ -3,7 +3,9 @@
 #
 # The example the system is named after, played on a booted stock kernel. Six
 # namespaces are nodes, three are hosts in different racks, one is the routers
-# between them, which know nothing but three /64 routes.
+# between them, which know nothing but three /64 routes. M is the manager, a
+# machine on the fabric like any other: nobody tells a host by hand where a node
+# is. STORE=etcd has it keep its data in an etcd.
 #
 #   network Z:  A 10.0.0.2, B 10.0.0.5 on R; G 10.0.0.3 on S, later on T
 #   network Y:  Y 10.0.0.3 on R
@@ -11,13 +13,15 @@
 #    A   B   Y              G ..... moves ..... >
 #    |   |   |              |                   :
 #   [ host  R ]         [ host  S ]         [ host  T ]
-#      rack 1              rack 2              rack 3
-#        |                   |                   |
-#   =====+======= fabric: plain IPv6 routers ====+=====
+#      rack 1              rack 2              rack 3         M
+#        |                   |                   |            |
+#   =====+======= fabric: plain IPv6 routers ====+============+==
 
 set -uo pipefail
 
 readonly Z=7 Y=9
+# The nodes, as the manager knows them.
+declare -rA NODE=([A]=000000000000000a [B]=000000000000000b [G]=0000000000000003 [Y]=0000000000000009)
 readonly ORGANISATION=fd00:a::/32
 readonly WORK=$(mktemp -d)
 declare -A LOCATOR=()
@@ -34,6 +38,31 @@ show() {
 }
 
 in_ns() { ip netns exec "$@"; }
+
+fail() {
+  tell "failed: $*"
+  exit 1
+}
+
+# eventually SECONDS COMMAND...: the command succeeds within that time.
+eventually() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < deadline)) || fail "still not: $*"
+    sleep 0.1
+  done
+}
+
+readonly MANAGER_AT=fd00:f:4::2
+# shellcheck source=qemu-tests/manager.sh
+. /ovnet/manager.sh
+
+# Daemons outlive the step that starts them.
+daemon() {
+  ip netns exec "$1" ovmgrd --config "$DAEMONS/$1.toml" 2>>"$DAEMONS/$1.log" &
+  disown
+}
 
 # step TITLE FUNCTION: plays one step and keeps its result for the table.
 step() {
@@ -57,8 +86,8 @@ packets_of() { in_ns "$1" cat /sys/class/net/eth0/statistics/rx_packets; }
 
 # ---- the data centre ----------------------------------------------------------
 
-# fabric_host HOST RACK: a host on the fabric, reached by its locator alone.
-fabric_host() {
+# machine NAME RACK: a machine on the fabric.
+machine() {
   ip netns add "$1"
   in_ns "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0
   ip -n "$1" link set lo up
@@ -68,9 +97,44 @@ fabric_host() {
   ip -n "$1" address add "fd00:f:$2::2/64" dev sub nodad
   ip -n "$1" link set sub up
   ip -n "$1" route add default via "fd00:f:$2::1"
+}
+
+# fabric_host HOST RACK: a host on the fabric, whose nodes are reached by its locator alone.
+fabric_host() {
+  machine "$1" "$2"
   ovctl -n "$1" host set --organisation "$ORGANISATION" \
     --topology "locale=1,area=1,rack=$2,host=1"
   ip -n fabric route add "${LOCATOR[$1]}" via "fd00:f:$2::2"
+}
+
+# An etcd beside the manager.
+etcd_store() {
+  mkdir -p "$DAEMONS"
+  ip netns exec M etcd --data-dir "$WORK/etcd" --max-txn-ops=4096 >"$DAEMONS/etcd.log" 2>&1 &
+  disown
+  eventually 60 in_ns M bash -c 'exec 3<>/dev/tcp/127.0.0.1/2379'
+}
+
+# What the manager is to know, before anything is there.
+provision() {
+  local host name hosts='' nodes=''
+  for host in R S T; do
+    hosts+="${hosts:+, }{\"id\": \"$(id "$host")\", \"name\": \"$host\", \"organisation\": \"acme\"}"
+  done
+  while read -r name host network address; do
+    nodes+="${nodes:+, }{\"id\": \"${NODE[$name]}\", \"name\": \"$name\", \"network\": $network,
+      \"addresses\": [\"$address\"], \"host\": \"$(id "$host")\"}"
+  done <<END
+A R $Z 10.0.0.2
+B R $Z 10.0.0.5
+Y R $Y 10.0.0.3
+G S $Z 10.0.0.3
+END
+  api POST /v1/apply "{\"organisations\": [{\"name\": \"acme\"}],
+    \"networks\": [
+      {\"vni\": $Z, \"name\": \"Z\", \"organisation\": \"acme\", \"prefixes\": [\"10.0.0.0/24\"]},
+      {\"vni\": $Y, \"name\": \"Y\", \"organisation\": \"acme\", \"prefixes\": [\"10.0.0.0/24\"]}],
+    \"hosts\": [$hosts], \"nodes\": [$nodes]}"
 }
 
 # node NAME HOST NETWORK ADDRESS: a node at a port of its host.
@@ -79,7 +143,7 @@ node() {
   in_ns "$1" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
   ip -n "$1" link set lo up
   ip -n "$2" link add eth0 netns "$1" type ovnet
-  ovctl -n "$2" port set eth0 --netns "$1" --net "$3" --address "$4"
+  ovctl -n "$2" port set eth0 --netns "$1" --net "$3" --address "$4" --node "${NODE[$1]}"
   ip -n "$1" address add "$4/24" dev eth0
   ip -n "$1" link set eth0 up
 }
@@ -90,13 +154,32 @@ data_centre() {
   fabric_host R 1
   fabric_host S 2
   fabric_host T 3
-  for host in R S T; do
-    ovctl -n "$host" net set "$Z"
-  done
-  ovctl -n R net set "$Y"
   show ovctl -n R host show
   tell "All the fabric knows of the overlay:"
   show ip -n fabric -6 route show root fd00:a::/32
+}
+
+managers() {
+  machine M 4
+  case ${STORE:-embedded} in
+    embedded) manager ;;
+    etcd)
+      etcd_store
+      manager 'kind = "etcd"' '[store.etcd]' 'endpoints = ["127.0.0.1:2379"]'
+      ;;
+    *) fail "no such store: $STORE" ;;
+  esac
+  tell "The manager keeps its data in: ${STORE:-a file of its own (embedded)}"
+  provision >/dev/null
+  for host in R S T; do
+    agent "$host"
+  done
+  # Networks come to the hosts that have nodes in them.
+  eventually 10 ovctl -n R net show "$Y"
+  show ovctl -n R net show
+  tell "T has no node yet, so it hears of none:"
+  show ovctl -n T net show
+  [[ $(ovctl -n T net show --json) == '[]' ]]
 }
 
 nodes() {
@@ -104,9 +187,11 @@ nodes() {
   node B R "$Z" 10.0.0.5
   node Y R "$Y" 10.0.0.3
   node G S "$Z" 10.0.0.3
-  ovctl -n R mapping set "$Z" 10.0.0.3 --locator "${LOCATOR[S]}"
-  ovctl -n S mapping set "$Z" 10.0.0.2 --locator "${LOCATOR[R]}"
-  ovctl -n S mapping set "$Z" 10.0.0.5 --locator "${LOCATOR[R]}"
+  for name in A B Y; do
+    eventually 10 is_port R eth0 "$name" active
+  done
+  eventually 10 is_port S eth0 G active
+  tell "The manager has granted them; R knows its own nodes and no others:"
   show ovctl -n R mapping show
 }
 
@@ -118,6 +203,8 @@ resolve_and_ping() {
   tell "A resolved G by ARP, answered by its own host with G's virtual MAC:"
   show ip -n A neigh show 10.0.0.3
   ip -n A neigh show 10.0.0.3 | grep -q 02:76:0a:00:00:03
+  tell "R asked the manager where G is:"
+  show ovctl -n R mapping show "$Z" 10.0.0.3
   (($(statistic R arp-replies) >= 1))
 }
 
@@ -200,18 +287,21 @@ move() {
   local pinging=$! mac
   sleep 2
   mac=$(ip -n A neigh show 10.0.0.3 | grep -o 'lladdr [^ ]*')
-  tell "G leaves host S for host T; A keeps pinging."
-  # The new host learns of G's peers and gets a second port ready ...
-  ovctl -n T mapping set "$Z" 10.0.0.2 --locator "${LOCATOR[R]}"
-  ovctl -n T mapping set "$Z" 10.0.0.5 --locator "${LOCATOR[R]}"
+  tell "The manager is told that G belongs on host T; A keeps pinging."
+  show api PUT "/v1/nodes/${NODE[G]}/placement" "{\"host\": \"$(id T)\"}"
+  # The host it leaves holds what arrives for it, and it changes over to a port on the new one ...
+  eventually 10 is_port S eth0 G frozen
   ip -n T link add eth1 netns G type ovnet
-  ip -n G link set eth1 up
-  ovctl -n T port set eth1 --netns G --net "$Z" --address 10.0.0.3 --gen 2
-  # ... then the node changes over, and the next generation says so.
-  ip -n G -batch - <<<$'link del eth0\naddress add 10.0.0.3/24 dev eth1'
-  ovctl -n R mapping set "$Z" 10.0.0.3 --locator "${LOCATOR[T]}" --gen 2
-  ovctl -n S mapping set "$Z" 10.0.0.3 --locator "${LOCATOR[T]}" --gen 2
+  ip -n G -batch - <<<$'link set eth1 up
+    address del 10.0.0.3/24 dev eth0
+    address add 10.0.0.3/24 dev eth1'
+  eventually 10 ovctl -n T net show "$Z"
+  ovctl -n T port set eth1 --netns G --net "$Z" --address 10.0.0.3 --node "${NODE[G]}"
+  # ... which T claims. What waited on S goes there, and S is done with it.
+  eventually 10 is_port T eth1 G active
+  eventually 10 is_port S eth0 G inactive
   wait "$pinging"
+  ip -n G link del eth0
   tail -n 3 "$WORK/ping" | sed 's/^/     /'
   show ovctl -n R mapping show "$Z" 10.0.0.3
   tell "What A knows of G is what it knew: $mac"
@@ -235,6 +325,7 @@ readonly G6_FROM_T=${LOCATOR[T]%::/64}:0:7:a00:3
 
 printf 'ovnet on Linux %s\n' "$(uname -r)"
 step "Three hosts in three racks of a routed IPv6 fabric" data_centre
+step "A manager, and an agent on each host" managers
 step "Nodes: A, B and Y on R, G on S" nodes
 step "A resolves G and pings it" resolve_and_ping
 step "A pings B on the same host" neighbours_on_one_host
@@ -249,6 +340,10 @@ status=0
 for i in "${!steps[@]}"; do
   printf '   %-66s %s\n' "${steps[i]}" "${results[i]}"
   [[ ${results[i]} == ok ]] || status=1
+done
+for name in M R S T; do
+  ip netns pids "$name" | xargs -r kill
+  ((status == 0)) || sed "s/^/$name: /" "$DAEMONS/$name.log"
 done
 rm -rf "$WORK"
 exit "$status"

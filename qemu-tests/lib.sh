@@ -17,7 +17,7 @@ where() {
   local i
   for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
     if [[ ${BASH_SOURCE[i]} != /ovnet/lib.sh && ${BASH_SOURCE[i]} != /ovnet/overlay.sh &&
-      ${BASH_SOURCE[i]} != /ovnet/trace.sh ]]; then
+      ${BASH_SOURCE[i]} != /ovnet/manager.sh && ${BASH_SOURCE[i]} != /ovnet/trace.sh ]]; then
       echo "${BASH_SOURCE[i]##*/}:${BASH_LINENO[i - 1]}"
       return
     fi
@@ -117,5 +117,7 @@ barrier() {
 
 # shellcheck source=qemu-tests/overlay.sh
 . /ovnet/overlay.sh
+# shellcheck source=qemu-tests/manager.sh
+. /ovnet/manager.sh
 # shellcheck source=qemu-tests/trace.sh
 . /ovnet/trace.sh

@@ -231,8 +231,15 @@ impl Default for Southbound {
 pub struct Agent {
     /// Managers, each as `HOST:PORT`.
     pub managers: Vec<String>,
-    /// Where the agent keeps its identity and what it knows.
+    /// Where the agent keeps its identity and the number of its boots.
     pub directory: PathBuf,
+    /// The file in which it leaves what it knows to the next agent.
+    pub cache: PathBuf,
+    /// What no packet has used for so long is given up.
+    #[serde(deserialize_with = "duration")]
+    pub idle: Duration,
+    /// Where hints of other agents are heard; nowhere, and none are sent, if absent.
+    pub hints: Option<SocketAddr>,
 }
 
 impl Default for Agent {
@@ -240,6 +247,9 @@ impl Default for Agent {
         Self {
             managers: Vec::new(),
             directory: "/var/lib/ovnet/agent".into(),
+            cache: "/var/lib/ovnet/agent/cache".into(),
+            idle: Duration::from_secs(600),
+            hints: None,
         }
     }
 }
@@ -315,12 +325,8 @@ impl Config {
                 &format!("{error}: try \"info\" or \"info,ovnet_mgr=debug\""),
             );
         }
-        if self.has(Role::Agent) {
-            return invalid(
-                "roles",
-                "this version has no agent yet: it is the system manager alone, with which hosts \
-                 can enrol",
-            );
+        if self.has(Role::Agent) && self.agent.managers.is_empty() {
+            return invalid("agent.managers", "name at least one manager, as HOST:PORT");
         }
         if !self.agent.managers.iter().all(|it| is_endpoint(it)) {
             return invalid(
@@ -461,7 +467,7 @@ mod tests {
             ("", &[][..], "roles"),
             ("roles = []", &[], "at least one"),
             ("roles = [\"boss\"]", &[], "boss"),
-            ("roles = [\"agent\"]", &[], "no agent yet"),
+            ("roles = [\"agent\"]", &[], "agent.managers"),
             (
                 "roles = [\"system\"]\n[agent]\nmanagers = [\"here\"]",
                 &[],

@@ -38,6 +38,9 @@ pub enum Error {
     /// Certificates.
     #[error("{0}")]
     Identity(String),
+    /// The agent.
+    #[error(transparent)]
+    Agent(#[from] crate::agent::Error),
     /// A part of the daemon ended by itself.
     #[error("{0} ended unexpectedly: its last messages say why")]
     Part(&'static str),
@@ -67,6 +70,9 @@ pub async fn run(config: Config) -> Result<(), Error> {
         true => Some(start_system(&config, &metrics, &stopping, &mut parts).await?),
         false => None,
     };
+    if config.has(Role::Agent) {
+        crate::agent::start(&config.agent, metrics.clone(), stopping.clone(), &mut parts).await?;
+    }
     notifier.tell("READY=1");
     tracing::info!(roles = ?config.roles, version = env!("CARGO_PKG_VERSION"), "ready");
     let local = config.store.kind == StoreKind::Embedded;

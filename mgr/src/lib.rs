@@ -5,6 +5,7 @@
 //! The daemon has two roles, alone or together: *system* keeps the provisioning data in a
 //! [`store`] and answers the API and the agents; *agent* keeps one host's kernel module up to date.
 
+pub mod agent;
 mod api;
 pub mod command;
 pub mod config;

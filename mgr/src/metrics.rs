@@ -3,8 +3,8 @@
 //! Counters and times for Prometheus, `ovnet_SUBSYSTEM_THING_UNIT`.
 
 use prometheus::{
-    exponential_buckets, Encoder, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    exponential_buckets, Encoder, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
 };
 
 /// All that the daemon measures.
@@ -26,6 +26,16 @@ pub(crate) struct Metrics {
     pub(crate) southbound_messages: IntCounterVec,
     /// By reason.
     pub(crate) southbound_refusals: IntCounterVec,
+    pub(crate) agent_connected: IntGauge,
+    pub(crate) agent_ports: IntGauge,
+    pub(crate) agent_mappings: IntGauge,
+    /// By what became of them.
+    pub(crate) agent_keys: IntCounterVec,
+    /// By kind.
+    pub(crate) agent_events: IntCounterVec,
+    pub(crate) agent_overruns: IntCounter,
+    /// By operation and result.
+    pub(crate) agent_operations: IntCounterVec,
 }
 
 impl Metrics {
@@ -84,6 +94,39 @@ impl Metrics {
                 "ovnet_southbound_refusals_total",
                 "Connections of agents that were refused.",
                 &["reason"],
+            )?,
+            agent_connected: gauge(
+                "ovnet_agent_connected",
+                "Whether a manager is there to ask.",
+            )?,
+            agent_ports: gauge(
+                "ovnet_agent_ports",
+                "Addresses of nodes that are attached here.",
+            )?,
+            agent_mappings: gauge(
+                "ovnet_agent_mappings",
+                "Mappings of other hosts' nodes that are known.",
+            )?,
+            agent_keys: counter(
+                "ovnet_agent_keys_total",
+                "Keys asked for, news and hints ignored, mappings given up.",
+                &["what"],
+            )?,
+            agent_events: counter(
+                "ovnet_agent_events_total",
+                "Events of the kernel.",
+                &["kind"],
+            )?,
+            agent_overruns: {
+                let help = "How often events of the kernel were lost, and its tables read instead.";
+                let counter = IntCounter::new("ovnet_agent_overruns_total", help)?;
+                registry.register(Box::new(counter.clone()))?;
+                counter
+            },
+            agent_operations: counter(
+                "ovnet_agent_operations_total",
+                "Changes of the kernel's tables.",
+                &["operation", "result"],
             )?,
             registry,
         })

@@ -546,17 +546,27 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     let vni = vni(request, OVNET_A_MAPPING_VNI)?;
     let address = node_address(request, OVNET_A_MAPPING_ADDRESS)?;
     let asked = generation(request, OVNET_A_MAPPING_GEN);
+    let forget = request.has(OVNET_A_MAPPING_FORGET);
     let _control = host.control().lock();
     with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
     let reader = rcu::read_lock();
     let known = host.mapping(vni, address, Rcu::from(&reader));
     let deleted = known.is_none_or(|mapping| !mapping.place.is_known());
-    if deleted && asked.is_none() {
+    if deleted && asked.is_none() && !forget {
         return Err(no_mapping());
     }
-    if known.is_some_and(|mapping| mapping.place.port().is_some()) {
+    // The port of a node that is managed stays, and says that its node is nowhere.
+    let port = known.and_then(|mapping| mapping.place.port());
+    if port.is_some_and(|port| forget || !port.driver().is_managed()) {
         let text = c"a port of this host has that address: delete the port";
         return Err(Refusal::new(EBUSY, text).at(OVNET_A_MAPPING_ADDRESS));
+    }
+    if forget {
+        drop(reader);
+        return match remove_mapping(host, key(vni, address)) {
+            true => Ok(()),
+            false => Err(no_mapping()),
+        };
     }
     let gen_known = known.map(|mapping| mapping.gen);
     let mac = known.map_or(Mac::of(address), |mapping| mapping.mac);

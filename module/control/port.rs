@@ -44,16 +44,21 @@ fn find_device(
     find_device_at(
         host,
         request,
-        (OVNET_A_PORT_IFINDEX, OVNET_A_PORT_NETNS_FD),
+        (
+            OVNET_A_PORT_IFINDEX,
+            OVNET_A_PORT_NETNS_FD,
+            OVNET_A_PORT_NETNS_ID,
+        ),
         rtnl,
     )
 }
 
-/// The device of this host that a request names by an index and a namespace, each in its attribute.
+/// The device of this host that a request names by an index and a namespace, each in its attribute. The
+/// namespace is named by a file descriptor, or by an id as answers do.
 pub(super) fn find_device_at(
     host: &Host,
     request: &Request<'_>,
-    (index_attr, netns_attr): (u32, u32),
+    (index_attr, netns_attr, id_attr): (u32, u32, u32),
     rtnl: &Rtnl,
 ) -> Result<DeviceRef<Port>, Refusal> {
     let index = request
@@ -67,9 +72,13 @@ pub(super) fn find_device_at(
         None => None,
     };
     let lives_in = owned.as_ref().map_or(request.net(), OwnedNet::net);
+    let is_there = |device: &Device| match (&owned, request.u32(id_attr)) {
+        (None, Some(id)) => request.net().id_of(device.net()) == Some(id as i32),
+        _ => device.is_in(lives_in),
+    };
     let found = Devices::of::<Host>(host.net(), rtnl)?
         .iter::<Port>()
-        .find(|device| device.index() == index && device.is_in(lives_in));
+        .find(|device| device.index() == index && is_there(device));
     found.ok_or_else(|| {
         let text = c"no ovnet device with that index there whose substrate is this namespace";
         Refusal::new(ENODEV, text).at(index_attr)
@@ -103,6 +112,7 @@ struct Asked {
     state: u32,
     learns: bool,
     slot: u8,
+    node: u64,
     sources: KVec<Source>,
 }
 
@@ -117,6 +127,10 @@ impl Asked {
             Some(old) if !request.has(OVNET_A_PORT_MAC) => old.mac,
             _ => node_mac(request, OVNET_A_PORT_MAC, address)?,
         };
+        let node = match (request.u64(OVNET_A_PORT_NODE), old) {
+            (Some(node), _) => node,
+            (None, old) => old.map_or(0, |old| old.node),
+        };
         let state = match (request.u32(OVNET_A_PORT_STATE), old) {
             (Some(OVNET_PORT_STATE_INACTIVE), _) => {
                 let text = c"a port is inactive when its node is set elsewhere";
@@ -126,6 +140,8 @@ impl Asked {
             (None, Some(old)) if old.state.load(Relaxed) != OVNET_PORT_STATE_INACTIVE => {
                 old.state.load(Relaxed)
             }
+            // Whoever manages the host says when such a node is here.
+            (None, _) if node != 0 => OVNET_PORT_STATE_STANDBY,
             (None, _) => OVNET_PORT_STATE_ACTIVE,
         };
         let learns = match (request.u32(OVNET_A_PORT_SOURCE_CHECK), old) {
@@ -189,6 +205,7 @@ impl Asked {
             state,
             learns,
             slot,
+            node,
             sources,
         })
     }
@@ -257,6 +274,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         mac: asked.mac,
         learns: asked.learns,
         slot: asked.slot,
+        node: asked.node,
         sources: asked.sources,
         // What installs the mapping says what is; if it cannot, a port that was there is as it was.
         state: Atomic::new(match step {
@@ -281,7 +299,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         bury(host, vni, former, &device);
     }
     installed?;
-    host.report_port(&device, Some((vni, address)));
+    host.report_port(&device, Some((vni, address, asked.node)));
     Ok(())
 }
 
@@ -556,6 +574,9 @@ fn put_port(
     message.put_u32(OVNET_A_PORT_SOURCE_CHECK, check)?;
     if attachment.slot != 0 {
         message.put_u8(OVNET_A_PORT_SLOT, attachment.slot)?;
+    }
+    if attachment.node != 0 {
+        message.put_u64(OVNET_A_PORT_NODE, attachment.node)?;
     }
     let now = Moment::now();
     let idle = |used: &Atomic<u32>| {

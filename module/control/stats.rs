@@ -40,7 +40,11 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
     match first {
         Some(OVNET_A_STATS_IFINDEX) => {
             let rtnl = Rtnl::lock();
-            let attrs = (OVNET_A_STATS_IFINDEX, OVNET_A_STATS_NETNS_FD);
+            let attrs = (
+                OVNET_A_STATS_IFINDEX,
+                OVNET_A_STATS_NETNS_FD,
+                OVNET_A_STATS_NETNS_ID,
+            );
             let device = find_device_at(host, request, attrs, &rtnl)?;
             Ok(put_port(message, &device, request.net())?)
         }

@@ -103,7 +103,11 @@ pub(crate) fn get(host: &Host, request: &Request<'_>, message: &mut Message<'_>)
     match (sent, brought) {
         (Some(frame), None) => {
             let rtnl = Rtnl::lock();
-            let attrs = (OVNET_A_TRACE_IFINDEX, OVNET_A_TRACE_NETNS_FD);
+            let attrs = (
+                OVNET_A_TRACE_IFINDEX,
+                OVNET_A_TRACE_NETNS_FD,
+                OVNET_A_TRACE_NETNS_ID,
+            );
             let port = find_device_at(host, request, attrs, &rtnl)?;
             let frame = Skb::sent_by(&port, frame).ok_or(ENOMEM)?;
             as_softirq(|rcu| {

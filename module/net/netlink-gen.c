@@ -154,9 +154,10 @@ static const struct nla_policy ovnet_network_get_nl_policy[OVNET_A_NETWORK_VNI +
 };
 
 /* OVNET_CMD_PORT_SET - do */
-static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_SLOT + 1] = {
+static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_NODE + 1] = {
 	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_PORT_NETNS_ID] = { .type = NLA_S32, },
 	[OVNET_A_PORT_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_port_vni_range),
 	[OVNET_A_PORT_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_PORT_MAC] = NLA_POLICY_EXACT_LEN(6),
@@ -166,18 +167,21 @@ static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_SLOT + 1] =
 	[OVNET_A_PORT_SOURCE_CHECK] = NLA_POLICY_MAX(NLA_U32, 1),
 	[OVNET_A_PORT_SOURCE] = NLA_POLICY_NESTED(ovnet_source_nl_policy),
 	[OVNET_A_PORT_SLOT] = NLA_POLICY_MAX(NLA_U8, 63),
+	[OVNET_A_PORT_NODE] = { .type = NLA_U64, },
 };
 
 /* OVNET_CMD_PORT_DEL - do */
-static const struct nla_policy ovnet_port_del_nl_policy[OVNET_A_PORT_NETNS_FD + 1] = {
+static const struct nla_policy ovnet_port_del_nl_policy[OVNET_A_PORT_NETNS_ID + 1] = {
 	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_PORT_NETNS_ID] = { .type = NLA_S32, },
 };
 
 /* OVNET_CMD_PORT_GET - do */
-static const struct nla_policy ovnet_port_get_nl_policy[OVNET_A_PORT_NETNS_FD + 1] = {
+static const struct nla_policy ovnet_port_get_nl_policy[OVNET_A_PORT_NETNS_ID + 1] = {
 	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_PORT_NETNS_ID] = { .type = NLA_S32, },
 };
 
 /* OVNET_CMD_MAPPING_SET - do */
@@ -196,10 +200,11 @@ static const struct nla_policy ovnet_mapping_set_nl_policy[OVNET_A_MAPPING_SLOT 
 };
 
 /* OVNET_CMD_MAPPING_DEL - do */
-static const struct nla_policy ovnet_mapping_del_nl_policy[OVNET_A_MAPPING_GEN + 1] = {
+static const struct nla_policy ovnet_mapping_del_nl_policy[OVNET_A_MAPPING_FORGET + 1] = {
 	[OVNET_A_MAPPING_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_mapping_vni_range),
 	[OVNET_A_MAPPING_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_MAPPING_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_mapping_gen_range),
+	[OVNET_A_MAPPING_FORGET] = { .type = NLA_FLAG, },
 };
 
 /* OVNET_CMD_MAPPING_GET - do */
@@ -217,6 +222,7 @@ static const struct nla_policy ovnet_mapping_get_dump_nl_policy[OVNET_A_MAPPING_
 static const struct nla_policy ovnet_stats_get_do_nl_policy[OVNET_A_STATS_LOCATOR + 1] = {
 	[OVNET_A_STATS_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_STATS_NETNS_FD] = { .type = NLA_U32, },
+	[OVNET_A_STATS_NETNS_ID] = { .type = NLA_S32, },
 	[OVNET_A_STATS_VNI] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_stats_vni_range),
 	[OVNET_A_STATS_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 };
@@ -281,11 +287,12 @@ static const struct nla_policy ovnet_peering_get_nl_policy[OVNET_A_PEERING_TO + 
 };
 
 /* OVNET_CMD_TRACE - do */
-static const struct nla_policy ovnet_trace_nl_policy[OVNET_A_TRACE_PACKET + 1] = {
+static const struct nla_policy ovnet_trace_nl_policy[OVNET_A_TRACE_NETNS_ID + 1] = {
 	[OVNET_A_TRACE_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_TRACE_NETNS_FD] = { .type = NLA_U32, },
 	[OVNET_A_TRACE_FRAME] = NLA_POLICY_MAX_LEN(OVNET_TRACE_MAX),
 	[OVNET_A_TRACE_PACKET] = NLA_POLICY_MAX_LEN(OVNET_TRACE_MAX),
+	[OVNET_A_TRACE_NETNS_ID] = { .type = NLA_S32, },
 };
 
 /* Ops table for ovnet */
@@ -350,21 +357,21 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_PORT_SET,
 		.doit		= ovnet_nl_port_set_doit,
 		.policy		= ovnet_port_set_nl_policy,
-		.maxattr	= OVNET_A_PORT_SLOT,
+		.maxattr	= OVNET_A_PORT_NODE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= OVNET_CMD_PORT_DEL,
 		.doit		= ovnet_nl_port_del_doit,
 		.policy		= ovnet_port_del_nl_policy,
-		.maxattr	= OVNET_A_PORT_NETNS_FD,
+		.maxattr	= OVNET_A_PORT_NETNS_ID,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= OVNET_CMD_PORT_GET,
 		.doit		= ovnet_nl_port_get_doit,
 		.policy		= ovnet_port_get_nl_policy,
-		.maxattr	= OVNET_A_PORT_NETNS_FD,
+		.maxattr	= OVNET_A_PORT_NETNS_ID,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
@@ -383,7 +390,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_MAPPING_DEL,
 		.doit		= ovnet_nl_mapping_del_doit,
 		.policy		= ovnet_mapping_del_nl_policy,
-		.maxattr	= OVNET_A_MAPPING_GEN,
+		.maxattr	= OVNET_A_MAPPING_FORGET,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -482,7 +489,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_TRACE,
 		.doit		= ovnet_nl_trace_doit,
 		.policy		= ovnet_trace_nl_policy,
-		.maxattr	= OVNET_A_TRACE_PACKET,
+		.maxattr	= OVNET_A_TRACE_NETNS_ID,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

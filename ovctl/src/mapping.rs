@@ -28,6 +28,9 @@ pub(crate) enum Command {
         node: Node,
         #[command(flatten)]
         generation: Generation,
+        /// Leave no tombstone: be as if the address had never been heard of
+        #[arg(long, conflicts_with = "gen")]
+        forget: bool,
     },
     /// Show all mappings, those of one network, or one
     #[command(visible_aliases = ["list", "ls"])]
@@ -134,15 +137,24 @@ impl Command {
             Command::Export(export) => export.run(&mut client?, output),
             // A file can be looked at where there is no kernel module.
             Command::Import(import) => import.run(client, output),
-            Command::Del { node, generation } => client?
-                .mapping_del(node.vni, node.address, generation.gen)
-                .map_err(Failure::with_hints([
+            Command::Del {
+                node,
+                generation,
+                forget,
+            } => {
+                let mut client = client?;
+                let done = match forget {
+                    true => client.mapping_forget(node.vni, node.address),
+                    false => client.mapping_del(node.vni, node.address, generation.gen),
+                };
+                done.map_err(Failure::with_hints([
                     net::unknown(node.vni),
                     not_listed(node.vni),
                     at_a_port(),
                     stale(node.vni, node.address),
                     same_gen(),
-                ])),
+                ]))
+            }
             Command::Show {
                 vni: Some(vni),
                 address: Some(address),

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::complain;
 use crate::failure::Failure;
 use crate::output::{put, put_text, word, Object, Output};
+use crate::prefix;
 
 #[derive(Debug, Args)]
 pub(crate) struct Command {
@@ -83,6 +84,7 @@ fn fields(event: &Event) -> Object {
         reason.map(|reason| reason.map_or_else(|it| it.to_string(), |it| it.name().into()));
     put_text(&mut object, "reason", reason);
     put(&mut object, "rule", event.rule);
+    put_text(&mut object, "node", event.node.map(prefix::node_text));
     object
 }
 
@@ -129,6 +131,7 @@ mod tests {
             direction: None,
             reason: None,
             rule: None,
+            node: None,
         }
     }
 
@@ -142,6 +145,25 @@ mod tests {
             written(&mapping(), None, false),
             "mapping vni 7 address 10.0.0.3 mac 02:76:0a:00:00:03 \
              locator fd00:a:1:2::/64 gen 5 state remote\n"
+        );
+    }
+
+    #[test]
+    fn a_managed_port_has_its_node() {
+        let port = Event {
+            kind: EventKind::Port,
+            mac: None,
+            locator: None,
+            gen: None,
+            state: None,
+            ifindex: Some(5),
+            ifname: Some("v0".into()),
+            node: Some(0xaa),
+            ..mapping()
+        };
+        assert_eq!(
+            written(&port, None, false),
+            "port vni 7 address 10.0.0.3 ifindex 5 ifname v0 node 00000000000000aa\n"
         );
     }
 

@@ -58,8 +58,13 @@ pub(crate) struct Set {
     vni: Vni,
 
     /// The node's virtual address
-    #[arg(long)]
+    #[arg(long, alias = "addr")]
     address: Ipv4Addr,
+
+    /// The node's id in the manager's data, 16 hexadecimal digits: this host's agent then claims it,
+    /// and the port stands by until that is granted; all zero: none [default: as it is, or none]
+    #[arg(long, value_name = "ID", value_parser = prefix::node)]
+    node: Option<u64>,
 
     /// The node's MAC [default: derived from the address]
     #[arg(long, value_parser = prefix::mac)]
@@ -70,7 +75,7 @@ pub(crate) struct Set {
     gen: Option<u64>,
 
     /// active: the node is here; standby: it will come, what arrives waits; frozen: it pauses,
-    /// what is for it waits [default: as it is, or active]
+    /// what is for it waits [default: as it is, or active; standby with --node]
     #[arg(long, value_parser = state)]
     state: Option<PortState>,
 
@@ -129,8 +134,8 @@ pub(crate) fn device<'fd>(
     name: &str,
 ) -> Result<Device<'fd>, Failure> {
     Ok(Device {
-        ifindex: ifindex(netns, name)?,
         netns: netns.map(OpenNetns::as_fd),
+        ..Device::here(ifindex(netns, name)?)
     })
 }
 
@@ -196,6 +201,7 @@ impl Set {
                 sources if sources.is_empty() && !self.no_sources => None,
                 sources => Some(sources),
             },
+            node: self.node,
         };
         client.port_set(&port).map_err(Failure::with_hints([
             no_such_device(),
@@ -325,6 +331,7 @@ impl Row for Line {
         put(&mut object, "slot", port.slot);
         put(&mut object, "parked", port.parked);
         put_ms(&mut object, "idle", port.idle);
+        put_text(&mut object, "node", port.node.map(prefix::node_text));
         object
     }
 }
@@ -354,6 +361,7 @@ impl Row for Detail {
         "IDLE",
         "CHECK",
         "SOURCES",
+        "NODE",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -368,6 +376,7 @@ impl Row for Detail {
             cell(port.idle.map(duration::short)),
             cell(check.map(|check| word(check.name(), check.into()))),
             cell(Some(sources).filter(|sources| !sources.is_empty())),
+            cell(port.node.map(prefix::node_text)),
         ]);
         cells
     }
@@ -407,6 +416,7 @@ mod tests {
             ],
             parked: Some(4),
             idle: Some(Duration::from_secs(90)),
+            node: Some(0xaa),
         };
         let unnamed = Port {
             netns_id: Some(3),
@@ -417,6 +427,7 @@ mod tests {
             sources: vec![],
             parked: None,
             idle: None,
+            node: None,
             ..configured.clone()
         };
         let bare = Port {
@@ -434,6 +445,7 @@ mod tests {
             sources: vec![],
             parked: None,
             idle: None,
+            node: None,
         };
         let line = |port, netns: Option<&str>| Line {
             port,
@@ -469,16 +481,17 @@ v1      -       -    -         -                  -       -
         assert_eq!(
             ends,
             [
-                ["FORWARD-TO", "PARKED", "IDLE", "CHECK", "SOURCES"],
+                ["FORWARD-TO", "PARKED", "IDLE", "CHECK", "SOURCES", "NODE"],
                 [
                     "fd00:a:1:2::/64",
                     "4",
                     "1m30s",
                     "learn",
-                    "10.0.0.9,10.1.0.0/24"
+                    "10.0.0.9,10.1.0.0/24",
+                    "00000000000000aa"
                 ],
-                ["-", "-", "-", "strict", "-"],
-                ["-", "-", "-", "-", "-"],
+                ["-", "-", "-", "strict", "-", "-"],
+                ["-", "-", "-", "-", "-", "-"],
             ]
         );
     }
@@ -506,6 +519,7 @@ v1      -       -    -         -                  -       -
                 ],
                 "parked": 4,
                 "idle": 90_000,
+                "node": "00000000000000aa",
             })
         );
         assert_eq!(json[1].get("netns"), None);

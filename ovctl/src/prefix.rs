@@ -107,6 +107,19 @@ pub(crate) fn source_text(source: Source) -> String {
     }
 }
 
+/// A node's id: 16 hexadecimal digits, as the manager has it.
+pub(crate) fn node(text: &str) -> Result<u64, String> {
+    match u64::from_str_radix(text, 16) {
+        Ok(node) if text.len() == 16 && !text.starts_with('+') => Ok(node),
+        _ => Err("16 hexadecimal digits, as in 00000000000000aa".into()),
+    }
+}
+
+/// A node's id as it is written.
+pub(crate) fn node_text(node: u64) -> String {
+    format!("{node:016x}")
+}
+
 /// A virtual network's id.
 pub(crate) fn vni(text: &str) -> Result<Vni, String> {
     text.parse()

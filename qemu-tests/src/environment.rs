@@ -63,6 +63,16 @@ impl Environment {
         })
     }
 
+    /// The program `etcd`, which `scripts/env` prepares.
+    pub fn etcd(&self) -> io::Result<PathBuf> {
+        let mut command = Command::new(self.checkout.join("scripts/env"));
+        let output = command.arg("etcd").stderr(Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other("scripts/env could not prepare etcd"));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().into())
+    }
+
     /// Whether its kernel is the one that checks itself.
     pub fn is_debug(&self) -> bool {
         self.kernel_version.contains("-debug-")

@@ -28,6 +28,7 @@ pub mod overlay;
 pub mod payload;
 pub mod protocol;
 pub mod report;
+pub mod rows;
 pub mod selection;
 pub mod shadow;
 pub mod suite;

@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ovnet-cases", "ovnet/bin"),
     ("ovnet-bench", "ovnet/bin"),
     ("ovctl", "usr/local/bin"),
+    ("ovmgrd", "usr/local/bin"),
 ];
 
 /// The two files a guest boots with.
@@ -37,6 +38,16 @@ impl Payload {
         directory: &Path,
         script: Option<&Path>,
     ) -> io::Result<Payload> {
+        Payload::build_with(environment, directory, script, &[])
+    }
+
+    /// The same with further programs, which come to be in `/usr/local/bin`.
+    pub fn build_with(
+        environment: &Environment,
+        directory: &Path,
+        script: Option<&Path>,
+        programs: &[PathBuf],
+    ) -> io::Result<Payload> {
         let payload = Payload {
             initramfs: directory.join("initramfs"),
             archive: directory.join("payload.tar"),
@@ -46,6 +57,9 @@ impl Payload {
         let stage = directory.join("payload");
         stage_modules(environment, &stage)?;
         stage_checkout(environment, &stage)?;
+        for program in programs {
+            copy(program, &stage.join("usr/local/bin"))?;
+        }
         if let Some(script) = script {
             fs::copy(script, stage.join("ovnet/run"))
                 .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", script.display())))?;
@@ -104,6 +118,7 @@ fn stage_checkout(environment: &Environment, stage: &Path) -> io::Result<()> {
         "bench",
         "lib.sh",
         "overlay.sh",
+        "manager.sh",
         "trace.sh",
         "demo.sh",
     ] {

@@ -63,6 +63,7 @@ pub fn foresee(namespace: &str, device: &str, frame: &[u8]) -> Result<Option<For
             Device {
                 ifindex: within(namespace, || Ok(if_nametoindex(device)?))?,
                 netns: Some(node.as_fd()),
+                netns_id: None,
             },
             frame,
         ),
@@ -118,6 +119,7 @@ fn host(namespace: &str, device: &str, frame: &[u8]) -> Result<Option<(String, C
         let port = Device {
             ifindex,
             netns: Some(node.as_fd()),
+            netns_id: None,
         };
         match client.trace(&TraceOf::Frame(port, frame)) {
             Ok(_) => return Ok(Some((name, client))),

@@ -55,6 +55,9 @@ pub(crate) struct Network {
     /// Nodes may choose addresses by using them.
     #[serde(default)]
     pub(crate) learn: bool,
+    /// Every byte of a packet arrives, at the price of bytes on the substrate.
+    #[serde(default)]
+    pub(crate) exact: bool,
     /// Networks whose nodes may talk to nodes of this one.
     #[serde(default)]
     #[schema(max_items = 4096)]
@@ -81,6 +84,9 @@ pub(crate) struct NetworkSet {
     /// Nodes may choose addresses by using them.
     #[serde(default)]
     pub(crate) learn: bool,
+    /// Every byte of a packet arrives, at the price of bytes on the substrate.
+    #[serde(default)]
+    pub(crate) exact: bool,
     /// Networks whose nodes may talk to nodes of this one.
     #[serde(default)]
     #[schema(max_items = 4096)]
@@ -497,6 +503,7 @@ impl Network {
             organisation: record.organisation,
             prefixes: prefixes.collect(),
             learn: record.learn,
+            exact: record.exact,
             admits: record.admits.iter().map(|vni| vni.get()).collect(),
             rules: record.rules.into_iter().map(Rule::from_record).collect(),
         }
@@ -508,6 +515,7 @@ impl Network {
             organisation,
             prefixes,
             learn,
+            exact,
             admits,
             rules,
             ..
@@ -517,6 +525,7 @@ impl Network {
             organisation,
             prefixes,
             learn,
+            exact,
             admits,
             rules,
         }
@@ -544,6 +553,7 @@ impl NetworkSet {
                 .map(|it| prefix(it))
                 .collect::<Result<_, _>>()?,
             learn: self.learn,
+            exact: self.exact,
             admits: self
                 .admits
                 .iter()

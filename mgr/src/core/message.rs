@@ -88,6 +88,8 @@ pub enum Sighting {
     Spoof,
     /// A packet claimed to be from this address and came from a locator where it is not.
     Forged,
+    /// A node announced this address, which is another node's (`CH4`).
+    Claim,
 }
 
 /// From a manager to an agent.
@@ -142,17 +144,30 @@ pub enum ToAgent {
     /// More has changed than could be queued: whatever the agent knows of other hosts' nodes may be
     /// old.
     Invalidate(u32),
-    /// The policy of a network that the host has nodes in.
+    /// What a network that the host has nodes in is like.
     Network {
         /// The network.
         vni: Vni,
-        /// Its generation.
+        /// The state of the store it is from.
         generation: Generation,
-        /// Networks whose nodes may talk to nodes of this one (`AU2`).
-        admits: Vec<Vni>,
-        /// What else is allowed or denied, first match first (`AU3`).
-        rules: Vec<Rule>,
+        /// What it is like.
+        settings: Settings,
     },
+}
+
+/// What a network is like for the hosts of its nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Nodes may choose addresses by using them (`CH2`).
+    pub learn: bool,
+    /// Every byte of a packet arrives, at the price of bytes on the substrate.
+    pub exact: bool,
+    /// Networks whose nodes may talk to nodes of this one (`AU2`).
+    pub admits: Vec<Vni>,
+    /// Networks whose nodes may be talked to by nodes of this one.
+    pub admitted_by: Vec<Vni>,
+    /// What else is allowed or denied, first match first (`AU3`).
+    pub rules: Vec<Rule>,
 }
 
 /// What a manager tells a host about a mapping.

@@ -108,7 +108,7 @@ fn hex(text: &str, digits: usize) -> Option<u64> {
     (text.len() == digits && plain).then(|| u64::from_str_radix(text, 16).ok())?
 }
 
-fn locator(text: &str) -> Option<Locator> {
+pub(crate) fn locator(text: &str) -> Option<Locator> {
     let bits = hex(text, 16)?;
     Locator::new((bits >> 32) as u32, bits as u32).ok()
 }
@@ -170,6 +170,9 @@ pub struct Network {
     /// Nodes may choose addresses by using them (`CH2`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub learn: bool,
+    /// Every byte of a packet arrives, at the price of bytes on the substrate.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub exact: bool,
     /// Networks whose nodes may talk to nodes of this one (`AU2`).
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "vnis")]
     pub admits: Vec<Vni>,
@@ -554,6 +557,7 @@ mod tests {
             organisation: String::new(),
             prefixes: vec![(Ipv4Addr::new(10, 0, 0, 8), length)],
             learn: false,
+            exact: false,
             admits: Vec::new(),
             rules: Vec::new(),
         };

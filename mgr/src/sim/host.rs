@@ -359,7 +359,10 @@ impl World {
                 );
                 Ok(None)
             }
-            Found::Nothing => Ok(Some(KernelEvent::Miss(destination))),
+            Found::Nothing => Ok(Some(KernelEvent::Miss {
+                key: destination,
+                from: None,
+            })),
             Found::Drop => Ok(None),
         }
     }
@@ -394,7 +397,13 @@ impl World {
                     self.kernel_events(host, vec![KernelEvent::Forged(source)]);
                 }
                 Some(_) => {}
-                None => self.kernel_events(host, vec![KernelEvent::Miss(source)]),
+                None => self.kernel_events(
+                    host,
+                    vec![KernelEvent::Miss {
+                        key: source,
+                        from: Some(from),
+                    }],
+                ),
             },
             Found::Forward(next) if hops < 4 => {
                 self.carry(

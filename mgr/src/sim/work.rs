@@ -105,6 +105,7 @@ impl World {
             organisation: ORGANISATION.into(),
             prefixes: vec![(Ipv4Addr::new(10, 0, 0, 0), 8)],
             learn: i == 0,
+            exact: false,
             admits: next.filter(|_| i % 2 == 0).into_iter().collect(),
             rules: Vec::new(),
         }

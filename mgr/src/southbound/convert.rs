@@ -9,7 +9,9 @@ use std::net::Ipv4Addr;
 use ovnet_engine::{Locator, Mac, Vni};
 
 use super::generated as wire;
-use crate::core::message::{Claim, Denial, Report, Sighting, ToAgent, ToManager, Verdict};
+use crate::core::message::{
+    Claim, Denial, Report, Settings, Sighting, ToAgent, ToManager, Verdict,
+};
 use crate::core::record::Rule;
 use crate::core::{Generation, Key, NodeId};
 
@@ -103,6 +105,7 @@ pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
                 kind: match kind {
                     Sighting::Spoof => wire::sighting::Kind::Spoof.into(),
                     Sighting::Forged => wire::sighting::Kind::Forged.into(),
+                    Sighting::Claim => wire::sighting::Kind::Claim.into(),
                 },
                 key: some_key(it),
                 count,
@@ -162,6 +165,7 @@ pub(super) fn read_to_manager(message: wire::ToManager) -> Option<ToManager> {
                     wire::sighting::Kind::Unknown => return None,
                     wire::sighting::Kind::Spoof => Sighting::Spoof,
                     wire::sighting::Kind::Forged => Sighting::Forged,
+                    wire::sighting::Kind::Claim => Sighting::Claim,
                 };
                 Some((kind, read_key(it.key)?, it.count))
             };
@@ -343,13 +347,15 @@ pub(super) fn to_agent(message: ToAgent) -> wire::ToAgent {
         ToAgent::Network {
             vni,
             generation,
-            admits,
-            rules,
+            settings,
         } => Message::Network(to::Network {
             vni: vni.get(),
             generation: generation.get(),
-            admits: admits.into_iter().map(Vni::get).collect(),
-            rules: rules.into_iter().map(rule).collect(),
+            learn: settings.learn,
+            exact: settings.exact,
+            admits: settings.admits.into_iter().map(Vni::get).collect(),
+            admitted_by: settings.admitted_by.into_iter().map(Vni::get).collect(),
+            rules: settings.rules.into_iter().map(rule).collect(),
         }),
     };
     wire::ToAgent {
@@ -397,8 +403,17 @@ pub(super) fn read_to_agent(message: wire::ToAgent) -> Option<ToAgent> {
         Message::Network(it) => ToAgent::Network {
             vni: Vni::new(it.vni)?,
             generation: Generation::from_u64(it.generation),
-            admits: it.admits.into_iter().map(Vni::new).collect::<Option<_>>()?,
-            rules: it.rules.into_iter().map(read_rule).collect::<Option<_>>()?,
+            settings: Settings {
+                learn: it.learn,
+                exact: it.exact,
+                admits: it.admits.into_iter().map(Vni::new).collect::<Option<_>>()?,
+                admitted_by: it
+                    .admitted_by
+                    .into_iter()
+                    .map(Vni::new)
+                    .collect::<Option<_>>()?,
+                rules: it.rules.into_iter().map(read_rule).collect::<Option<_>>()?,
+            },
         },
     })
 }
@@ -420,7 +435,11 @@ mod tests {
             attempt: 4,
             held: generation,
         };
-        let sightings = vec![(Sighting::Spoof, at(1), 2), (Sighting::Forged, at(2), 3)];
+        let sightings = vec![
+            (Sighting::Spoof, at(1), 2),
+            (Sighting::Forged, at(2), 3),
+            (Sighting::Claim, at(3), 4),
+        ];
         let report = Report {
             ports: 1,
             mappings: 2,
@@ -524,8 +543,13 @@ mod tests {
             ToAgent::Network {
                 vni,
                 generation,
-                admits,
-                rules,
+                settings: Settings {
+                    learn: true,
+                    exact: true,
+                    admitted_by: vec![vni],
+                    admits,
+                    rules,
+                },
             },
         ];
         for reason in [

@@ -74,6 +74,7 @@ pub mod sighting {
         Unknown = 0,
         Spoof = 1,
         Forged = 2,
+        Claim = 3,
     }
     impl Kind {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -85,6 +86,7 @@ pub mod sighting {
                 Self::Unknown => "UNKNOWN",
                 Self::Spoof => "SPOOF",
                 Self::Forged => "FORGED",
+                Self::Claim => "CLAIM",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -93,6 +95,7 @@ pub mod sighting {
                 "UNKNOWN" => Some(Self::Unknown),
                 "SPOOF" => Some(Self::Spoof),
                 "FORGED" => Some(Self::Forged),
+                "CLAIM" => Some(Self::Claim),
                 _ => None,
             }
         }
@@ -372,6 +375,13 @@ pub mod to_agent {
         pub admits: ::prost::alloc::vec::Vec<u32>,
         #[prost(message, repeated, tag = "4")]
         pub rules: ::prost::alloc::vec::Vec<super::Rule>,
+        #[prost(bool, tag = "5")]
+        pub learn: bool,
+        #[prost(bool, tag = "6")]
+        pub exact: bool,
+        /// The networks that admit this one.
+        #[prost(uint32, repeated, tag = "7")]
+        pub admitted_by: ::prost::alloc::vec::Vec<u32>,
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {

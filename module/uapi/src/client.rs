@@ -147,6 +147,13 @@ impl Client {
         self.call(Command::MappingDel, attrs)
     }
 
+    /// Be as if an address had never been heard of: no mapping, and no tombstone.
+    pub fn mapping_forget(&mut self, vni: Vni, address: Ipv4Addr) -> Result<(), Error> {
+        let mut attrs = mapping_key(vni, address)?;
+        attrs.put(MappingAttr::Forget, [])?;
+        self.call(Command::MappingDel, attrs)
+    }
+
     /// One mapping.
     pub fn mapping_get(&mut self, vni: Vni, address: Ipv4Addr) -> Result<Mapping, Error> {
         self.get(Command::MappingGet, mapping_key(vni, address)?)
@@ -344,7 +351,7 @@ mod tests {
     fn a_port_request_has_device_node_and_generation() {
         let netns = std::fs::File::open("/proc/self/ns/net").unwrap();
         let fd = std::os::fd::AsRawFd::as_raw_fd(&netns) as u8;
-        let device = Device { ifindex: 5, netns: Some(netns.as_fd()) };
+        let device = Device { netns: Some(netns.as_fd()), ..Device::here(5) };
         let port = PortSet {
             mac: Some(Mac([2, 0, 0, 0, 0, 9])),
             gen: Some(1 << 40),
@@ -362,7 +369,7 @@ mod tests {
                 12, 0, 8, 0, 0, 0, 0, 0, 0, 1, 0, 0,
             ]
         );
-        let here = Device { ifindex: 5, netns: None };
+        let here = Device::here(5);
         assert_eq!(
             sent(Command::PortDel, here.attrs().unwrap()),
             [8, 1, 0, 0, 8, 0, 1, 0, 5, 0, 0, 0]
@@ -372,7 +379,7 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn a_request_for_counters_names_one_thing() {
-        let device = Device { ifindex: 5, netns: None };
+        let device = Device::here(5);
         let scope = [
             (StatsOf::Host, &[][..]),
             (StatsOf::Port(device), &[8, 0, 13, 0, 5, 0, 0, 0]),
@@ -394,7 +401,7 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn a_port_request_says_what_it_forwards_and_from_where_its_node_sends() {
-        let device = Device { ifindex: 5, netns: None };
+        let device = Device::here(5);
         let bare = PortSet::new(device, vni(), NODE);
         let node = sent(Command::PortSet, bare.attrs().unwrap());
         let without = PortSet { sources: Some(vec![]), ..bare.clone() };

@@ -48,6 +48,8 @@ pub struct Event {
     pub reason: Option<Result<DropReason, u32>>,
     /// The id of the rule that refused it.
     pub rule: Option<u32>,
+    /// The node id of the port that was configured.
+    pub node: Option<u64>,
 }
 
 impl Record for Event {
@@ -74,6 +76,7 @@ impl Record for Event {
                 .u32(EventAttr::Reason)?
                 .map(|number| DropReason::from_u32(number).ok_or(number)),
             rule: attrs.u32(EventAttr::Rule)?,
+            node: attrs.u64(EventAttr::Node)?,
         })
     }
 }

@@ -49,8 +49,9 @@ pub enum Command {
     /// The state asked for may be remote, the default, moved, or negative, which has neither
     /// locator nor generation and leaves what is known untouched.
     MappingSet = 10,
-    /// Forget where a node is. A tombstone with the generation stays, so that older news cannot
-    /// bring the mapping back.
+    /// Say that a node is nowhere any more. A tombstone with the generation stays, so that older
+    /// news cannot bring the mapping back, unless it is to be forgotten. A port with a node id
+    /// becomes inactive; any other has to be deleted first.
     MappingDel = 11,
     /// One mapping, or all, or all of one network (dump).
     MappingGet = 12,
@@ -195,7 +196,8 @@ pub enum PortAttr {
     Ifindex = 1,
     /// File descriptor of that namespace; absent means the namespace of the socket.
     NetnsFd = 2,
-    /// Id of that namespace as seen from the socket's; absent when it is the same one.
+    /// Id of that namespace as seen from the socket's; absent when it is the same one. In a
+    /// request, where there is no netns-fd, it names the namespace as well.
     NetnsId = 3,
     /// The `ifname` attribute.
     Ifname = 4,
@@ -208,7 +210,8 @@ pub enum PortAttr {
     /// Generation of the mapping the port's address gets; absent or 0 in a request means one more
     /// than the known one.
     Gen = 8,
-    /// Active unless said otherwise. A request may not ask for inactive.
+    /// Active unless said otherwise, or standby if the port has a node id. A request may not ask
+    /// for inactive.
     State = 9,
     /// Of a frozen port: the host that gets what arrives meanwhile. Absent: it waits here.
     Locator = 10,
@@ -225,6 +228,10 @@ pub enum PortAttr {
     /// Of this host's 63 slots in the network the one whose packets the port gets, whatever their
     /// virtual address; 0, the default, is none.
     Slot = 15,
+    /// Which node of the provisioning data it is, for whoever manages the host; the kernel only
+    /// keeps it. Such a port begins in state standby unless said otherwise. 0, the default, is
+    /// none.
+    Node = 16,
 }
 
 impl PortAttr {
@@ -247,6 +254,7 @@ impl PortAttr {
             PortAttr::Parked => Some("parked"),
             PortAttr::Idle => Some("idle"),
             PortAttr::Slot => Some("slot"),
+            PortAttr::Node => Some("node"),
             PortAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -319,6 +327,8 @@ pub enum MappingAttr {
     /// Packets for the address go to the port in this slot of the host, as to a router that the
     /// address is behind; 0, the default, to the address's own port.
     Slot = 15,
+    /// Leave no tombstone, and no refusal: the address is as if it had never been heard of.
+    Forget = 16,
 }
 
 impl MappingAttr {
@@ -341,6 +351,7 @@ impl MappingAttr {
             MappingAttr::Parked => Some("parked"),
             MappingAttr::External => Some("external"),
             MappingAttr::Slot => Some("slot"),
+            MappingAttr::Forget => Some("forget"),
             MappingAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -646,6 +657,8 @@ pub enum EventAttr {
     Reason = 14,
     /// Id of the rule that refused it; absent if none is about it.
     Rule = 15,
+    /// The node id of the port that was configured; absent if it has none.
+    Node = 16,
 }
 
 impl EventAttr {
@@ -668,6 +681,7 @@ impl EventAttr {
             EventAttr::Direction => Some("direction"),
             EventAttr::Reason => Some("reason"),
             EventAttr::Rule => Some("rule"),
+            EventAttr::Node => Some("node"),
             EventAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -790,6 +804,9 @@ pub enum TraceAttr {
     Step = 6,
     /// What would leave, in its order: IPv6 packets for the substrate, Ethernet frames for a port.
     Out = 7,
+    /// Id of that namespace as seen from the socket's; it names the namespace where there is no
+    /// netns-fd.
+    NetnsId = 8,
 }
 
 impl TraceAttr {
@@ -804,6 +821,7 @@ impl TraceAttr {
             TraceAttr::Verdict => Some("verdict"),
             TraceAttr::Step => Some("step"),
             TraceAttr::Out => Some("out"),
+            TraceAttr::NetnsId => Some("netns-id"),
             TraceAttr::UnrecognizedConst(_) => None,
         }
     }

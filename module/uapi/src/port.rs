@@ -46,6 +46,8 @@ pub struct Port {
     pub parked: Option<u32>,
     /// Since when the node has not sent from its address; absent: it never did.
     pub idle: Option<Duration>,
+    /// Which node of the provisioning data it is; absent: none.
+    pub node: Option<u64>,
 }
 
 /// Addresses a node may send from beside its own.
@@ -95,8 +97,10 @@ impl Source {
 pub struct Device<'fd> {
     /// Interface index.
     pub ifindex: u32,
-    /// The namespace; absent: the socket's.
+    /// The namespace; absent: the socket's, or the one with the id.
     pub netns: Option<BorrowedFd<'fd>>,
+    /// The id of the namespace as seen from the socket's, as in [`Port::netns_id`].
+    pub netns_id: Option<i32>,
 }
 
 /// What to make of a device.
@@ -122,14 +126,27 @@ pub struct PortSet<'fd> {
     pub slot: Option<u8>,
     /// What the node may send from beside its own address; absent: as it is.
     pub sources: Option<Vec<Source>>,
+    /// Which node of the provisioning data it is; 0: none; absent: as it is, or none.
+    pub node: Option<u64>,
 }
 
 impl Device<'_> {
+    /// A device of the socket's own namespace.
+    #[must_use]
+    pub const fn here(ifindex: u32) -> Self {
+        Device {
+            ifindex,
+            netns: None,
+            netns_id: None,
+        }
+    }
+
     pub(crate) fn attrs(&self) -> Result<Writer<PortAttr>, Error> {
         let mut attrs = Writer::new();
         attrs.put(PortAttr::Ifindex, self.ifindex.to_ne_bytes())?;
         let fd = self.netns.map(|netns| netns.as_raw_fd().to_ne_bytes());
         attrs.put_some(PortAttr::NetnsFd, fd)?;
+        attrs.put_some(PortAttr::NetnsId, self.netns_id.map(i32::to_ne_bytes))?;
         Ok(attrs)
     }
 }
@@ -149,6 +166,7 @@ impl<'fd> PortSet<'fd> {
             source_check: None,
             slot: None,
             sources: None,
+            node: None,
         }
     }
 
@@ -166,6 +184,7 @@ impl<'fd> PortSet<'fd> {
             .map(|check| u32::from(check).to_ne_bytes());
         attrs.put_some(PortAttr::SourceCheck, check)?;
         attrs.put_some(PortAttr::Slot, self.slot.map(|slot| [slot]))?;
+        attrs.put_some(PortAttr::Node, self.node.map(u64::to_ne_bytes))?;
         match self.sources.as_deref() {
             None => {}
             Some([]) => Source::NONE.put(&mut attrs)?,
@@ -200,6 +219,7 @@ impl Record for Port {
                 .collect::<Result<_, _>>()?,
             parked: attrs.u32(PortAttr::Parked)?,
             idle: attrs.duration(PortAttr::Idle)?,
+            node: attrs.u64(PortAttr::Node)?,
         })
     }
 }
@@ -231,6 +251,7 @@ mod tests {
                 8, 0, 3, 0, 0xe8, 3, 0, 0,
             8, 0, 13, 0, 4, 0, 0, 0,
             8, 0, 14, 0, 0xd0, 7, 0, 0,
+            12, 0, 16, 0, 0xaa, 0, 0, 0, 0, 0, 0, 0,
         ];
         assert_eq!(
             Port::parse(&bytes).unwrap(),
@@ -255,6 +276,7 @@ mod tests {
                 ],
                 parked: Some(4),
                 idle: Some(Duration::from_secs(2)),
+                node: Some(0xaa),
             }
         );
     }
@@ -267,6 +289,6 @@ mod tests {
         let port = Port::parse(&bytes).unwrap();
         assert_eq!((port.vni, port.address, port.gen), (None, None, None));
         assert_eq!((port.state, port.source_check), (None, None));
-        assert!(port.sources.is_empty());
+        assert!(port.sources.is_empty() && port.node.is_none());
     }
 }

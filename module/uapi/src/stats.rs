@@ -96,6 +96,7 @@ impl StatsOf<'_> {
                 attrs.put(StatsAttr::Ifindex, device.ifindex.to_ne_bytes())?;
                 let fd = device.netns.map(|netns| netns.as_raw_fd().to_ne_bytes());
                 attrs.put_some(StatsAttr::NetnsFd, fd)?;
+                attrs.put_some(StatsAttr::NetnsId, device.netns_id.map(i32::to_ne_bytes))?;
             }
             StatsOf::Network(vni) => attrs.put(StatsAttr::Vni, vni.get().to_ne_bytes())?,
             StatsOf::Remote(locator) => attrs.put(StatsAttr::Locator, locator.to_prefix())?,

@@ -32,6 +32,7 @@ impl TraceOf<'_> {
                 attrs.put(TraceAttr::Ifindex, device.ifindex.to_ne_bytes())?;
                 let fd = device.netns.map(|netns| netns.as_raw_fd().to_ne_bytes());
                 attrs.put_some(TraceAttr::NetnsFd, fd)?;
+                attrs.put_some(TraceAttr::NetnsId, device.netns_id.map(i32::to_ne_bytes))?;
                 attrs.put(TraceAttr::Frame, frame)?;
             }
             TraceOf::Packet(packet) => attrs.put(TraceAttr::Packet, packet)?,
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn a_frame_is_of_a_port_and_a_packet_of_the_substrate() {
-        let device = Device { ifindex: 5, netns: None };
+        let device = Device::here(5);
         assert_eq!(
             TraceOf::Frame(device, &[1, 2, 3]).attrs().unwrap().as_bytes(),
             [8, 0, 1, 0, 5, 0, 0, 0, 7, 0, 3, 0, 1, 2, 3, 0]

@@ -40,8 +40,8 @@ pub fn fill(host: &str, kind: Kind, from: u32, to: u32) -> Result<(), Box<dyn Er
             for number in from..to {
                 let ifindex = if_nametoindex(format!("p{number}").as_str())?;
                 let device = Device {
-                    ifindex,
                     netns: Some(nodes.as_fd()),
+                    ..Device::here(ifindex)
                 };
                 let address = Ipv4Addr::from_bits(0x0a08_0000 + number);
                 client.port_set(&PortSet::new(device, vni(7)?, address))?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use ovnet_qemu_tests::bench::{self, Kind};
 use ovnet_qemu_tests::case::Case;
@@ -61,7 +61,11 @@ enum What {
         timeout: u64,
     },
     /// Run qemu-tests/demo.sh in a guest
-    Demo,
+    Demo {
+        /// Where its manager keeps its data
+        #[arg(long, value_enum, default_value_t = Store::Embedded)]
+        store: Store,
+    },
     /// Count the instructions that packets take in ovnet and in other networks
     Bench {
         /// Kinds of networks of qemu-tests/bench/kinds [default: all]
@@ -76,6 +80,15 @@ enum What {
         #[arg(long, default_value_t = 1_000_000)]
         mappings: u32,
     },
+}
+
+/// Where a manager keeps its data.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Store {
+    /// A file of its own
+    Embedded,
+    /// An etcd in the guest
+    Etcd,
 }
 
 fn main() -> ExitCode {
@@ -129,12 +142,16 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
         }
         What::Exec { file, timeout } => {
             let payload = Payload::build(&environment, &scratch.path, Some(file))?;
-            exec(&environment, &payload, Duration::from_secs(*timeout))
+            exec(&environment, &payload, "", Duration::from_secs(*timeout))
         }
-        What::Demo => {
+        What::Demo { store } => {
             let demo = environment.checkout.join("qemu-tests/demo.sh");
-            let payload = Payload::build(&environment, &scratch.path, Some(&demo))?;
-            exec(&environment, &payload, Duration::from_secs(900))
+            let (programs, variables) = match store {
+                Store::Embedded => (vec![], "STORE=embedded"),
+                Store::Etcd => (vec![environment.etcd()?], "STORE=etcd"),
+            };
+            let payload = Payload::build_with(&environment, &scratch.path, Some(&demo), &programs)?;
+            exec(&environment, &payload, variables, Duration::from_secs(900))
         }
         What::Bench { kinds, profile } => {
             let kinds = Kind::find(&environment, kinds)?;
@@ -208,16 +225,18 @@ fn run_cases(
     ))
 }
 
-/// Runs `/ovnet/run` and passes its output on as it comes.
+/// Runs `/ovnet/run`, with variables, and passes its output on as it comes.
 fn exec(
     environment: &Environment,
     payload: &Payload,
+    variables: &str,
     timeout: Duration,
 ) -> Result<u8, Box<dyn Error>> {
     let mut group = Group::boot(environment, payload, 1, Clock::Time)?;
     let deadline = Instant::now() + timeout;
     // Without a "#!" line bash itself takes the file for a script.
-    let program = ["bash", "-c", "chmod +x /ovnet/run && /ovnet/run"];
+    let run = format!("chmod +x /ovnet/run && {variables} /ovnet/run");
+    let program = ["bash", "-c", &run];
     group.send(0, &Message::Run(program.map(str::to_owned).to_vec()))?;
     let (mut status, mut log_complete) = (None, false);
     while status.is_none() || !log_complete {

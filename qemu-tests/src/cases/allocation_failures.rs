@@ -56,10 +56,7 @@ fn run() -> Result<(), Failure> {
             own: Locator::new(0xfd00_000a, 0x0001_0001)?,
             vni: vni(7)?,
             peer: vni(8)?,
-            port: Device {
-                ifindex: if_nametoindex("v0")?,
-                netns: None,
-            },
+            port: Device::here(if_nametoindex("v0")?),
         };
         bench.hosts_and_networks()?;
         bench.ports()?;

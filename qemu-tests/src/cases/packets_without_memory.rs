@@ -276,10 +276,7 @@ fn send_many(a: &Wire) -> Result<u64, Failure> {
 /// nothing else.
 fn churn(over: &AtomicBool, ifindex: u32) -> Result<(), Failure> {
     let mut client = Client::connect()?;
-    let device = Device {
-        ifindex,
-        netns: None,
-    };
+    let device = Device::here(ifindex);
     let network = Vni::new(9).ok_or("a VNI")?;
     let there = Locator::new(0xfd00_000a, 0x0001_0002)?;
     let batch: Vec<MappingSet> = (0..300)

@@ -226,6 +226,7 @@ fn nothing_comes_of_it() -> Result<(), Failure> {
     let device = Device {
         ifindex,
         netns: Some(std::os::fd::AsFd::as_fd(&node)),
+        netns_id: None,
     };
     let before = read()?;
     // Since when the node is silent is known to the second.

@@ -96,9 +96,25 @@ impl Agent {
         }
     }
 
-    pub(super) fn miss(&mut self, key: Key) {
-        if !self.cache.contains_key(&key) && !self.is_attached(key) {
+    pub(super) fn miss(&mut self, key: Key, from: Option<Locator>, now: Time) {
+        if self.is_attached(key) {
+            return;
+        }
+        let Some(entry) = self.cache.get(&key) else {
             self.ask(key);
+            return;
+        };
+        let known = match entry.place {
+            Place::Remote(host) | Place::Moved(host) => Some(host),
+            Place::Local | Place::Pending | Place::Negative => None,
+        };
+        if from.is_some() && from != known {
+            // The node may be there by now, and this host was not told.
+            self.recheck(key, now);
+        } else {
+            // The kernel has lost it, or had no room when it was set.
+            let (generation, place) = (entry.generation, entry.place);
+            self.set(key, generation, place);
         }
     }
 
@@ -241,7 +257,13 @@ impl Agent {
         if known.is_none() && !self.asks.contains_key(&key) {
             return;
         }
+        // It was the last node of its network here; what still arrives for it is forwarded all the
+        // same, until its time is over.
+        let moved = known.is_some_and(|entry| matches!(entry.place, Place::Moved(_)));
         self.answered(key);
+        if moved {
+            return;
+        }
         if let Some(entry) = self.cache.get(&key) {
             self.floor = self.floor.max(entry.generation);
             self.outbox.kernel.push(Operation::Forget(key));

@@ -11,8 +11,14 @@ use crate::core::{Generation, Key, NodeId};
 /// What the kernel says. It limits the rate of all but the last two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A packet needs a mapping that is not there: of its destination, or of its source.
-    Miss(Key),
+    /// A packet needs a mapping that is not there, of its destination or of its source; or its
+    /// source came from another locator than the mapping says.
+    Miss {
+        /// The address.
+        key: Key,
+        /// Where the packet came from, if it is about the source of one.
+        from: Option<Locator>,
+    },
     /// A mapping of another host's node was not used for long, or an address of a port here was
     /// silent for long.
     Idle(Key),
@@ -27,6 +33,8 @@ pub enum Event {
     Spoof(Key),
     /// A packet said to be from this address came from a locator where it is not.
     Forged(Key),
+    /// A node announced this address, which is another node's.
+    Claim(Key),
     /// A packet came for a node that is not here, or not any more.
     Stale {
         /// The node's address.

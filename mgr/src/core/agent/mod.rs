@@ -239,6 +239,12 @@ impl Agent {
         self.cache.get(&key)
     }
 
+    /// How many mappings of other hosts' nodes are known, negative ones included.
+    #[must_use]
+    pub fn mappings(&self) -> usize {
+        self.cache.len()
+    }
+
     /// Whether a manager is there to ask.
     #[must_use]
     pub const fn is_connected(&self) -> bool {
@@ -247,7 +253,7 @@ impl Agent {
 
     fn kernel_event(&mut self, event: Event, now: Time, out: &mut Vec<Output>) {
         match event {
-            Event::Miss(key) => self.miss(key),
+            Event::Miss { key, from } => self.miss(key, from, now),
             Event::Idle(key) => self.idle(key, out),
             Event::NewAddress { port, address } => self.new_address(port, address, now, out),
             Event::Spoof(key) => self.sightings.spoof(key),
@@ -256,6 +262,7 @@ impl Agent {
                 // Either somebody poses as the node, or it moved and this host was not told.
                 self.recheck(key, now);
             }
+            Event::Claim(key) => self.sightings.claim(key),
             Event::Stale { key, sender } => out.push(Output::Hint(sender, key)),
             Event::PortUp { key, node } => self.port_up(key, node, now),
             Event::PortDown(key) => self.port_down(key, now, out),

@@ -213,6 +213,10 @@ impl Agent {
         }
         let claiming = |port: &&Port| port.attempt == attempt && port.state == State::Claiming;
         if self.ports.get(&key).filter(claiming).is_some() {
+            // Other nodes here may want to talk to the node where it is.
+            if reason != Denial::Wait && !self.cache.contains_key(&key) {
+                self.ask(key);
+            }
             let wait = match reason {
                 Denial::Wait => self.config.timeout / 4,
                 _ => self.config.timeout,

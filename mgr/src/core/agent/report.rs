@@ -24,6 +24,10 @@ impl Sightings {
         self.add(Sighting::Forged, key);
     }
 
+    pub(super) fn claim(&mut self, key: Key) {
+        self.add(Sighting::Claim, key);
+    }
+
     fn add(&mut self, sighting: Sighting, key: Key) {
         if self.0.len() < SIGHTINGS || self.0.contains_key(&(sighting, key)) {
             let count = self.0.entry((sighting, key)).or_default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ovnet_engine::{Locator, Vni};
 
 use super::*;
-use crate::core::message::{Claim, Denial, Verdict};
+use crate::core::message::{Claim, Denial, Sighting, Verdict};
 
 const START: Time = Time::from_micros(0);
 
@@ -212,7 +212,10 @@ const SECOND: Duration = Duration::from_secs(1);
 fn a_missing_mapping_is_asked_for_once_at_a_time() {
     let mut rig = Rig::new();
     for _ in 0..3 {
-        rig.kernel(Event::Miss(key(1)));
+        rig.kernel(Event::Miss {
+            key: key(1),
+            from: None,
+        });
     }
     assert_eq!(rig.asked(key(1)), 1);
     rig.pass(SECOND * 5 / 4);
@@ -228,7 +231,10 @@ fn a_missing_mapping_is_asked_for_once_at_a_time() {
 #[test]
 fn only_a_greater_generation_replaces_what_is_known() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.answer(key(1), found(20, 2));
     rig.operations();
     rig.push(key(1), found(19, 3));
@@ -243,7 +249,10 @@ fn only_a_greater_generation_replaces_what_is_known() {
 #[test]
 fn an_old_mapping_is_asked_for_and_used_on_and_given_up_if_a_manager_is_silent_about_it() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.answer(key(1), found(20, 2));
     rig.out.clear();
     rig.live(375);
@@ -260,7 +269,10 @@ fn an_old_mapping_is_asked_for_and_used_on_and_given_up_if_a_manager_is_silent_a
 #[test]
 fn nothing_expires_while_there_is_no_manager_or_it_has_too_much_to_do() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.answer(key(1), found(20, 2));
     rig.operations();
     rig.input(Input::Disconnected);
@@ -286,7 +298,10 @@ fn nothing_expires_while_there_is_no_manager_or_it_has_too_much_to_do() {
 #[test]
 fn a_manager_that_has_too_much_to_do_is_asked_again_when_it_says() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.asked(key(1));
     rig.hear(ToAgent::Busy {
         keys: vec![key(1)],
@@ -301,13 +316,19 @@ fn a_manager_that_has_too_much_to_do_is_asked_again_when_it_says() {
 #[test]
 fn no_such_node_is_remembered_for_a_second_and_undone_by_news() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.answer(key(1), absent(20));
     assert_eq!(rig.operations(), [set(key(1), 20, Place::Negative)]);
     rig.push(key(1), found(21, 2));
     assert_eq!(rig.operations(), [set(key(1), 21, Place::Remote(host(2)))]);
 
-    rig.kernel(Event::Miss(key(2)));
+    rig.kernel(Event::Miss {
+        key: key(2),
+        from: None,
+    });
     rig.answer(key(2), Verdict::Refused);
     let none = kernel::Mapping {
         generation: Generation::NONE,
@@ -331,7 +352,10 @@ fn news_of_what_nobody_here_wants_is_declined() {
 #[test]
 fn a_hint_is_a_reason_to_ask_and_no_news() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.answer(key(1), found(20, 2));
     rig.out.clear();
     rig.input(Input::Hint(key(1)));
@@ -358,7 +382,10 @@ fn hints_of_a_second_are_limited() {
     );
     rig.welcome();
     for n in 1..=3 {
-        rig.kernel(Event::Miss(key(n)));
+        rig.kernel(Event::Miss {
+            key: key(n),
+            from: None,
+        });
         rig.answer(key(n), found(20, 2));
     }
     rig.pass(SECOND);
@@ -538,7 +565,10 @@ fn the_cache_is_bounded() {
     let mut rig = Rig::start(config, &[], &[], None);
     rig.welcome();
     for n in 1..=5 {
-        rig.kernel(Event::Miss(key(n)));
+        rig.kernel(Event::Miss {
+            key: key(n),
+            from: None,
+        });
     }
     assert_eq!(rig.agent.counters().dropped, 2);
     for n in 1..=3 {
@@ -553,10 +583,16 @@ fn the_cache_is_bounded() {
 #[test]
 fn an_answer_from_before_what_was_forgotten_is_not_taken() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.answer(key(1), found(80, 2));
     rig.kernel(Event::Idle(key(1)));
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.operations();
     let items = vec![(key(1), found(70, 3))];
     rig.hear(ToAgent::Answer {
@@ -569,7 +605,10 @@ fn an_answer_from_before_what_was_forgotten_is_not_taken() {
 #[test]
 fn a_manager_that_says_nothing_is_given_up() {
     let mut rig = Rig::new();
-    rig.kernel(Event::Miss(key(1)));
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
     rig.pass(SECOND * 20);
     assert!(rig.out.contains(&Output::Disconnect) && rig.out.contains(&Output::Connect));
 }
@@ -603,4 +642,75 @@ fn a_used_address_is_reported_once_and_becomes_a_port_if_granted() {
     assert_eq!(rig.operations(), [set(key(2), 21, Place::Local)]);
     rig.kernel(Event::Idle(key(1)));
     assert!(rig.out.contains(&Output::Send(ToManager::Silent(key(1)))));
+}
+
+#[test]
+fn a_source_from_elsewhere_is_asked_about_and_a_mapping_that_was_lost_is_set_again() {
+    let mut rig = Rig::new();
+    let miss = |from| Event::Miss { key: key(1), from };
+    rig.kernel(miss(None));
+    rig.answer(key(1), found(20, 2));
+    assert_eq!(rig.operations(), [set(key(1), 20, Place::Remote(host(2)))]);
+    rig.asked(key(1));
+    rig.kernel(miss(Some(host(3))));
+    assert_eq!(rig.asked(key(1)), 0, "it was confirmed just now");
+    rig.pass(SECOND * 2);
+    rig.kernel(miss(Some(host(3))));
+    assert_eq!((rig.asked(key(1)), rig.operations()), (1, vec![]));
+    for from in [None, Some(host(2))] {
+        rig.kernel(miss(from));
+        let again = set(key(1), 20, Place::Remote(host(2)));
+        assert_eq!(rig.operations(), [again]);
+    }
+}
+
+#[test]
+fn where_the_node_of_a_port_that_is_denied_is_can_be_found_all_the_same() {
+    let mut rig = Rig::new();
+    rig.kernel(Event::PortUp {
+        key: key(1),
+        node: NodeId(1),
+    });
+    let attempt = rig.claims()[0].attempt;
+    let denied = |reason| ToAgent::Denied {
+        key: key(1),
+        attempt,
+        reason,
+    };
+    rig.hear(denied(Denial::Wait));
+    assert_eq!(rig.asked(key(1)), 0);
+    rig.hear(denied(Denial::OtherHost));
+    assert_eq!(rig.asked(key(1)), 1);
+    rig.answer(key(1), found(20, 2));
+    assert_eq!(rig.operations(), [set(key(1), 20, Place::Remote(host(2)))]);
+    rig.hear(denied(Denial::OtherHost));
+    assert_eq!(rig.asked(key(1)), 0, "it is known");
+}
+
+#[test]
+fn claims_of_others_addresses_are_reported() {
+    let mut rig = Rig::new();
+    rig.kernel(Event::Claim(key(3)));
+    rig.kernel(Event::Claim(key(3)));
+    rig.pass(SECOND * 10);
+    let sightings = rig.out.iter().find_map(|output| match output {
+        Output::Send(ToManager::Report(report)) => Some(report.sightings.clone()),
+        _ => None,
+    });
+    assert_eq!(sightings, Some(vec![(Sighting::Claim, key(3), 2)]));
+}
+
+#[test]
+fn what_moved_away_is_forwarded_though_it_was_the_last_node_of_its_network_here() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.kernel(Event::PortDown(key(1)));
+    rig.push(key(1), yours(21, true, true));
+    rig.operations();
+    rig.push(key(1), found(22, 3));
+    assert_eq!(rig.operations(), [set(key(1), 22, Place::Moved(host(3)))]);
+    rig.answer(key(1), Verdict::Refused);
+    assert_eq!(rig.operations(), []);
+    rig.pass(SECOND * 31);
+    assert_eq!(rig.operations(), [Operation::Forget(key(1))]);
 }

@@ -62,6 +62,12 @@ impl fmt::Display for Alarm {
                     "host {host} dropped {count} packets forged to be from {key}"
                 )
             }
+            Alarm::Sighted(host, Sighting::Claim, key, count) => {
+                write!(
+                    f,
+                    "a node of host {host} announced {key} {count} times, which is another node's"
+                )
+            }
         }
     }
 }

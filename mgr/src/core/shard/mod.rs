@@ -326,8 +326,21 @@ impl Shard {
             Name::Mapping(key) => self.apply_mapping(key, value, now),
             Name::Node(_) => {}
             Name::Network(vni) => {
+                let admitted = |table: &Table| {
+                    let network = table.network(vni);
+                    network.map_or_else(Vec::new, |(network, _)| network.admits.clone())
+                };
+                let before = admitted(&self.table);
                 self.counters.damaged += u64::from(!self.table.apply(name, value));
+                let after = admitted(&self.table);
                 self.network_changed(vni);
+                // What nodes of these may do is another matter as well now.
+                for peer in before.iter().filter(|peer| !after.contains(peer)) {
+                    self.network_changed(*peer);
+                }
+                for peer in after.iter().filter(|peer| !before.contains(peer)) {
+                    self.network_changed(*peer);
+                }
             }
             _ => self.counters.damaged += u64::from(!self.table.apply(name, value)),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ovnet_engine::{Locator, Vni};
 
 use super::{Alarm, Output, SessionId, Shard, Task};
-use crate::core::message::{Report, ToAgent, ToManager, Verdict};
+use crate::core::message::{Report, Settings, ToAgent, ToManager, Verdict};
 use crate::core::record::{self, Epoch, Home, Mapping, Name};
 use crate::core::{Generation, Key, Time};
 use crate::store::{Condition, Revision, Transaction};
@@ -28,7 +28,10 @@ pub(super) struct Session {
     news: BTreeSet<Key>,
     /// More of these changed than could be queued.
     invalidate: bool,
+    /// Networks to tell of.
     networks: BTreeSet<Vni>,
+    /// Networks that were told of, and have not changed without the host since.
+    told: BTreeSet<Vni>,
     /// Pushes sent and acknowledged.
     sent: u32,
     acked: u32,
@@ -71,6 +74,7 @@ impl Shard {
             news: BTreeSet::new(),
             invalidate: false,
             networks: BTreeSet::new(),
+            told: BTreeSet::new(),
             sent: 0,
             acked: 0,
             waiting: now,
@@ -252,8 +256,13 @@ impl Shard {
     }
 
     pub(super) fn announce_to_host(&mut self, key: Key, host: Locator) {
-        if let Some(session) = self.by_host.get(&host) {
-            self.enqueue(*session, key, true);
+        if let Some(session) = self.by_host.get(&host).copied() {
+            self.enqueue(session, key, true);
+            // The first node of a network that is to be on the host.
+            let told = |session: &Session| !session.ready || session.told.contains(&key.vni);
+            if !self.sessions.get(&session).is_none_or(told) {
+                self.announce_network(key.vni, host);
+            }
         }
     }
 
@@ -285,6 +294,8 @@ impl Shard {
             if session.ready && present(session) {
                 session.networks.insert(vni);
                 self.dirty.insert(*id);
+            } else {
+                session.told.remove(&vni);
             }
         }
     }
@@ -304,22 +315,29 @@ impl Shard {
             return;
         };
         for id in std::mem::take(&mut self.dirty) {
-            self.flush_networks(id, out);
+            self.flush_networks(id, as_of, out);
             self.flush_pushes(id, as_of, now, out);
         }
     }
 
-    fn flush_networks(&mut self, id: SessionId, out: &mut Vec<Output>) {
+    fn flush_networks(&mut self, id: SessionId, as_of: Generation, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         for vni in std::mem::take(&mut session.networks) {
-            if let Some((network, revision)) = self.table.network(vni) {
+            if let Some((network, _)) = self.table.network(vni) {
+                session.told.insert(vni);
+                let settings = Settings {
+                    learn: network.learn,
+                    exact: network.exact,
+                    admits: network.admits.clone(),
+                    admitted_by: self.table.admitting(vni).collect(),
+                    rules: network.rules.clone(),
+                };
                 let message = ToAgent::Network {
                     vni,
-                    generation: Generation::new(self.table.term().number, *revision),
-                    admits: network.admits.clone(),
-                    rules: network.rules.clone(),
+                    generation: as_of,
+                    settings,
                 };
                 out.push(Output::Send(id, message));
             }

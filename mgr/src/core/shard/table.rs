@@ -394,6 +394,14 @@ impl Table {
             .any(|own| admits(own, vni) || admits(vni, own))
     }
 
+    /// The networks whose nodes nodes of this one may talk to.
+    pub(super) fn admitting(&self, vni: Vni) -> impl Iterator<Item = Vni> + '_ {
+        self.networks
+            .iter()
+            .filter(move |(_, (network, _))| network.admits.contains(&vni))
+            .map(|(admitting, _)| *admitting)
+    }
+
     /// Whether a network has an address.
     pub(super) fn is_network_used(&self, vni: Vni) -> bool {
         let first = Key::new(vni, Ipv4Addr::UNSPECIFIED);

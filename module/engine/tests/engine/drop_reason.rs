@@ -14,8 +14,8 @@ fn words_and_order_are_those_of_the_specification() {
         .split_once("    name: drop-reason\n")
         .expect("the enum is specified");
     let (body, _) = from
-        .split_once("\nattribute-sets:")
-        .expect("definitions come first");
+        .split_once("\n  -\n")
+        .expect("another definition follows");
     let words: Vec<&str> = body
         .lines()
         .filter_map(|line| line.strip_prefix("        name: "))

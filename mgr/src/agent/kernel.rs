@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The thread that changes the kernel's tables, in the order in which it is asked to, and looks at them.
+//!
+//! Its socket is the host's resolver: when the agent ends, the kernel takes the resolver for lost, keeps
+//! everything, and lets packets for unknown nodes wait for the next one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ovnet_engine::{Locator, Mac, Vni};
+use ovnet_uapi::{
+    Client, Error as NetlinkError, Event, EventKind, HostSet, Kind, MappingSet, MappingState, Port,
+    PortSet, PortState, ResolverState, Source, SourceCheck,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::networks::Wanted;
+use super::ports::{self, Managed, Ports};
+use super::review::Review;
+use super::{listener, Error};
+use crate::core::agent::kernel::{Event as Told, Mapping, Operation, Place};
+use crate::core::message::Settings;
+use crate::core::{Generation, Key, NodeId};
+use crate::metrics::Metrics;
+
+/// "No such node" is remembered by the kernel for so long; the state machine says when to forget it.
+const NEGATIVE: Duration = Duration::from_secs(1);
+/// How often the tables are looked through.
+pub(super) const REVIEW: Duration = Duration::from_secs(60);
+/// A dump that was interrupted is repeated so often; then what it showed has to do.
+const REPEATS: u32 = 5;
+/// Requests after which a look at the ports waits no longer for the next one.
+const PATIENCE: u32 = 64;
+
+/// What the thread is asked for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Change mappings.
+    Operate(Vec<Operation>),
+    /// A network is to be like this.
+    Network(Vni, Settings),
+    /// A node's address is to cease here.
+    Vacate(Key),
+    /// Whether there is a manager to ask.
+    Resolver(bool),
+    /// Ports have changed.
+    Look,
+    /// An event that is about a port.
+    Heard(Box<Event>),
+    /// Look through all tables.
+    Review,
+    /// The kernel's events have ended.
+    Fail,
+}
+
+/// What the kernel had when the agent started.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    pub(super) mappings: Vec<(Key, Mapping)>,
+    pub(super) ports: Vec<(Key, NodeId)>,
+}
+
+/// Takes over what the kernel has, and starts to listen and to work.
+pub(super) fn start(
+    own: Locator,
+    idle: Duration,
+    tell: UnboundedSender<Vec<Told>>,
+    metrics: Metrics,
+) -> Result<(Sender<Request>, Inherited), Error> {
+    let mut client = Client::connect().map_err(Error::kernel("the kernel module"))?;
+    take_host(&mut client, own)?;
+    // From now on, so that nothing happens unseen while the tables are read.
+    let events = client
+        .events()
+        .map_err(Error::kernel("the kernel's events"))?;
+    let mut kernel = Kernel {
+        client,
+        own,
+        ports: Ports::default(),
+        networks: BTreeMap::new(),
+        present: BTreeSet::new(),
+        review: Review::new(idle),
+        tell: tell.clone(),
+        metrics: metrics.clone(),
+    };
+    let inherited = kernel
+        .take_over()
+        .map_err(Error::kernel("the kernel's tables"))?;
+    let (requests, asked) = mpsc::channel();
+    let threads = listener::start(events, tell, requests.clone(), metrics).and_then(|()| {
+        let builder = thread::Builder::new().name("ovnet-kernel".into());
+        builder.spawn(move || kernel.work(&asked)).map(drop)
+    });
+    threads.map_err(Error::Thread)?;
+    Ok((requests, inherited))
+}
+
+/// Makes this the host with the locator, and the socket its resolver.
+fn take_host(client: &mut Client, own: Locator) -> Result<(), Error> {
+    match client.host_get(None) {
+        Ok(host) if host.locator == own => {}
+        Ok(host) => {
+            return Err(Error::Locator {
+                kernel: host.locator,
+                certificate: own,
+            });
+        }
+        Err(error) if error.kind() == Some(Kind::NotFound) => {
+            client
+                .host_set(own)
+                .map_err(Error::kernel("this host's locator"))?;
+        }
+        Err(error) => return Err(Error::kernel("this host's locator")(error)),
+    }
+    let resolver = HostSet {
+        resolver: Some(ResolverState::Holding),
+        ..HostSet::default()
+    };
+    client
+        .host_configure(&resolver)
+        .map_err(Error::kernel("to be this host's resolver"))
+}
+
+/// The thread's state.
+pub(super) struct Kernel {
+    pub(super) client: Client,
+    own: Locator,
+    ports: Ports,
+    /// What networks are to be.
+    pub(super) networks: BTreeMap<Vni, Wanted>,
+    /// Networks that the kernel has.
+    pub(super) present: BTreeSet<Vni>,
+    review: Review,
+    tell: UnboundedSender<Vec<Told>>,
+    metrics: Metrics,
+}
+
+/// All that a dump shows.
+pub(super) fn all<T>(
+    client: &mut Client,
+    dump: impl Fn(&mut Client) -> Result<Vec<Result<T, NetlinkError>>, NetlinkError>,
+) -> Result<Vec<T>, NetlinkError> {
+    let mut tries = 0;
+    loop {
+        let (mut whole, mut found) = (true, Vec::new());
+        for item in dump(client)? {
+            match item {
+                Ok(item) => found.push(item),
+                Err(NetlinkError::DumpInterrupted) => whole = false,
+                Err(error) => return Err(error),
+            }
+        }
+        tries += 1;
+        if whole || tries > REPEATS {
+            return Ok(found);
+        }
+    }
+}
+
+/// Whether a generation is a manager's: those that the kernel makes are of no term.
+fn is_managed(generation: u64) -> bool {
+    Generation::from_u64(generation).term() > 0
+}
+
+/// A mapping of the kernel as the state machine sees it, if it is a manager's and of another host's node.
+pub(super) fn remote(mapping: &ovnet_uapi::Mapping) -> Option<(Key, Mapping)> {
+    let ordinary =
+        mapping.peer_vni.is_none() && mapping.external.is_none() && mapping.slot.is_none();
+    let generation = mapping.gen.filter(|gen| ordinary && is_managed(*gen))?;
+    let place = match (mapping.state, mapping.locator) {
+        (MappingState::Remote, Some(host)) => Place::Remote(host),
+        (MappingState::Moved, Some(host)) => Place::Moved(host),
+        _ => return None,
+    };
+    let taken = Mapping {
+        generation: Generation::from_u64(generation),
+        place,
+        mac: mapping.mac.filter(|mac| *mac != Mac::of(mapping.address)),
+    };
+    Some((Key::new(mapping.vni, mapping.address), taken))
+}
+
+impl Kernel {
+    fn all_ports(&mut self) -> Result<Vec<Port>, NetlinkError> {
+        all(&mut self.client, |client| Ok(client.ports()?.collect()))
+    }
+
+    fn all_mappings(&mut self) -> Result<Vec<ovnet_uapi::Mapping>, NetlinkError> {
+        all(&mut self.client, |client| {
+            Ok(client.mappings(None)?.collect())
+        })
+    }
+
+    fn take_over(&mut self) -> Result<Inherited, NetlinkError> {
+        let networks = all(&mut self.client, |client| Ok(client.networks()?.collect()))?;
+        self.present = networks.into_iter().map(|network| network.vni).collect();
+        let ports = self.all_ports()?;
+        self.ports.look(ports.into_iter());
+        // A node that was to leave when the last agent ended.
+        let paused = self
+            .ports
+            .iter()
+            .filter(|port| port.state == PortState::Frozen);
+        let paused: BTreeSet<_> = paused.map(|port| port.key).collect();
+        let mut mappings = BTreeMap::new();
+        for mapping in self.all_mappings()? {
+            let key = Key::new(mapping.vni, mapping.address);
+            let local = mapping.state == MappingState::Local;
+            if let Some((key, taken)) = remote(&mapping) {
+                mappings.insert(key, taken);
+            } else if let Some(gen) = mapping.gen.filter(|gen| local && is_managed(*gen)) {
+                let place = match self.ports.find(key) {
+                    Some(_) => Place::Local,
+                    None if paused.contains(&key) => Place::Pending,
+                    None => continue,
+                };
+                let generation = Generation::from_u64(gen);
+                let mac = None;
+                mappings.insert(
+                    key,
+                    Mapping {
+                        generation,
+                        place,
+                        mac,
+                    },
+                );
+            }
+        }
+        Ok(Inherited {
+            mappings: mappings.into_iter().collect(),
+            ports: self.ports.attached(),
+        })
+    }
+
+    /// Does what it is asked for, until nobody can ask any more or the kernel fails.
+    fn work(mut self, asked: &Receiver<Request>) {
+        let mut review = Instant::now() + REVIEW;
+        let (mut look, mut since) = (false, 0);
+        loop {
+            // Ports come in crowds; one look at the end shows them all.
+            let wait = match look {
+                true => Duration::ZERO,
+                false => {
+                    let left = review.saturating_duration_since(Instant::now());
+                    self.next_minute().min(left)
+                }
+            };
+            match asked.recv_timeout(wait) {
+                Ok(Request::Look) => look = true,
+                Ok(Request::Operate(operations)) => self.operate(operations),
+                Ok(Request::Network(vni, settings)) => self.network(vni, settings),
+                Ok(Request::Vacate(key)) => self.vacate(key),
+                Ok(Request::Resolver(ready)) => self.resolver(ready),
+                Ok(Request::Heard(event)) => self.heard(&event),
+                Ok(Request::Review) => (look, review) = (true, Instant::now()),
+                Ok(Request::Fail) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => since = PATIENCE,
+            }
+            since += 1;
+            if look && since >= PATIENCE {
+                (look, since) = (false, 0);
+                self.look();
+            }
+            if Instant::now() >= review {
+                review = Instant::now() + REVIEW;
+                self.review();
+            }
+            self.renew_rules();
+        }
+    }
+
+    fn told(&self, events: Vec<Told>) {
+        if !events.is_empty() {
+            // Nobody listens when the agent ends.
+            let _ = self.tell.send(events);
+        }
+    }
+
+    /// Counts what became of something, and says so if it failed.
+    pub(super) fn done(&self, what: &'static str, result: Result<(), NetlinkError>) {
+        let word = match &result {
+            Ok(()) => "ok",
+            Err(error) if error.kind() == Some(Kind::Stale) => "stale",
+            Err(_) => "refused",
+        };
+        let labels = &[what, word];
+        self.metrics
+            .agent_operations
+            .with_label_values(labels)
+            .inc();
+        if let Err(error) = result {
+            tracing::warn!(%error, "the kernel refuses to {what}");
+        }
+    }
+
+    fn resolver(&mut self, ready: bool) {
+        let state = match ready {
+            true => ResolverState::Ready,
+            false => ResolverState::Holding,
+        };
+        let resolver = HostSet {
+            resolver: Some(state),
+            ..HostSet::default()
+        };
+        let result = self.client.host_configure(&resolver);
+        self.done("be told of the resolver", result);
+    }
+
+    // ---- mappings ----
+
+    fn operate(&mut self, operations: Vec<Operation>) {
+        let mut batch = Vec::new();
+        for operation in operations {
+            let (key, mapping) = match operation {
+                Operation::Set(key, mapping) => (key, mapping),
+                Operation::Forget(key) => {
+                    self.flush(&mut batch);
+                    self.forget(key);
+                    continue;
+                }
+            };
+            let (state, host) = match mapping.place {
+                Place::Remote(host) => (MappingState::Remote, host),
+                Place::Moved(host) => (MappingState::Moved, host),
+                other => {
+                    self.flush(&mut batch);
+                    match other {
+                        Place::Local => self.set_local(key, mapping.generation),
+                        Place::Negative => self.set_negative(key, mapping.generation),
+                        // What arrives waits since the node's port was frozen.
+                        _ => {}
+                    }
+                    continue;
+                }
+            };
+            self.need_network(key.vni);
+            batch.push(MappingSet {
+                state,
+                mac: mapping.mac,
+                gen: Some(mapping.generation.get()),
+                ..MappingSet::remote(key.vni, key.address, host)
+            });
+        }
+        self.flush(&mut batch);
+    }
+
+    /// Sets many mappings; one that is refused is no reason to leave out those behind it.
+    fn flush(&mut self, batch: &mut Vec<MappingSet>) {
+        let batch = std::mem::take(batch);
+        if batch.is_empty() {
+            return;
+        }
+        let operations = &self.metrics.agent_operations;
+        match self.client.mapping_batch(&batch) {
+            Ok(result) => {
+                let done = u64::from(result.installed) + u64::from(result.unchanged);
+                operations
+                    .with_label_values(&["set a mapping", "ok"])
+                    .inc_by(done);
+                let stale = operations.with_label_values(&["set a mapping", "stale"]);
+                stale.inc_by(result.refused.into());
+            }
+            Err(_) => {
+                for mapping in &batch {
+                    let result = self.client.mapping_set(mapping);
+                    self.done("set a mapping", result);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        match self.client.mapping_forget(key.vni, key.address) {
+            Err(error) if error.kind() == Some(Kind::NotFound) => {}
+            // A port that stands by is asked for in its own time.
+            Err(error) if error.kind() == Some(Kind::Busy) && self.ports.find(key).is_some() => {}
+            // One whose node was to leave waits for nothing any more.
+            Err(error) if error.kind() == Some(Kind::Busy) => {
+                let client = &mut self.client;
+                let result = client.mapping_del(key.vni, key.address, None);
+                let result = result.and_then(|()| client.mapping_forget(key.vni, key.address));
+                self.done("forget a mapping", result);
+            }
+            result => self.done("forget a mapping", result),
+        }
+    }
+
+    fn set_local(&mut self, key: Key, generation: Generation) {
+        let mac = match self.ports.find(key) {
+            Some((port, _)) if port.key == key => port.mac,
+            Some(_) => None,
+            None => match self.give(key) {
+                true => None,
+                // The port is gone, and the state machine will hear of it.
+                false => return,
+            },
+        };
+        let local = MappingSet {
+            mac,
+            gen: Some(generation.get()),
+            ..MappingSet::remote(key.vni, key.address, self.own)
+        };
+        let result = self.client.mapping_set(&local);
+        if result.is_ok() {
+            self.ports.activated(key);
+            tracing::info!(%key, %generation, "the node is reachable here");
+        }
+        self.done("make a node reachable", result);
+    }
+
+    /// Gives a node an address that it uses already; false if there is no such node.
+    fn give(&mut self, key: Key) -> bool {
+        let Some(port) = self.ports.learned(key).filter(|port| port.is_attached()) else {
+            return false;
+        };
+        let device = port.device;
+        let mut sources = port.sources.clone();
+        sources.push(Source::new(key.address, 32));
+        let set = PortSet {
+            sources: Some(sources),
+            ..PortSet::new(device.device(), port.key.vni, port.key.address)
+        };
+        let result = self.client.port_set(&set);
+        let given = result.is_ok();
+        if given {
+            self.ports.given(key, device);
+        }
+        self.done("give a node an address", result);
+        given
+    }
+
+    fn set_negative(&mut self, key: Key, generation: Generation) {
+        // One that stands by keeps what arrives; it may be its node that comes.
+        if self.ports.find(key).is_some_and(|(_, active)| !active) {
+            return;
+        }
+        if generation != Generation::NONE {
+            let known = self.client.mapping_get(key.vni, key.address);
+            if known.is_ok_and(|known| known.gen.is_some()) {
+                let gen = Some(generation.get());
+                let result = self.client.mapping_del(key.vni, key.address, gen);
+                self.done("delete a mapping", result);
+            }
+        }
+        let refusal = MappingSet {
+            hard_ttl: Some(NEGATIVE),
+            ..MappingSet::negative(key.vni, key.address)
+        };
+        let result = self.client.mapping_set(&refusal);
+        self.done("remember that there is no node", result);
+    }
+
+    // ---- ports ----
+
+    /// The address of a node that leaves ceases here: what arrives for it waits from now on, until it is
+    /// known where it is. For a further address of a node that is as long as its mapping says so.
+    fn vacate(&mut self, key: Key) {
+        let own = self.ports.find(key).map(|(port, _)| port.clone());
+        if let Some(port) = own {
+            let (device, at) = (port.device.device(), port.key);
+            let node = PortSet::new(device, at.vni, at.address);
+            let set = match at == key {
+                true => PortSet {
+                    state: Some(PortState::Frozen),
+                    ..node
+                },
+                false => PortSet {
+                    sources: Some(ports::without(&port.sources, key.address)),
+                    ..node
+                },
+            };
+            let result = self.client.port_set(&set);
+            self.done("let a node go", result);
+            tracing::info!(%key, node = %port.node, "the node leaves this host");
+        }
+        self.ports.gone(key);
+        self.told(vec![Told::PortDown(key)]);
+    }
+
+    fn look(&mut self) {
+        match self.all_ports() {
+            Ok(ports) => {
+                let events = self.ports.look(ports.into_iter());
+                self.metrics.agent_ports.set(self.ports.len() as i64);
+                self.told(events);
+                self.check_sources();
+            }
+            Err(error) => tracing::warn!(%error, "the ports cannot be read"),
+        }
+    }
+
+    /// Ports learn addresses if their network says so.
+    pub(super) fn check_sources(&mut self) {
+        let wrong = |port: &&Managed| {
+            let settings = self.networks.get(&port.key.vni);
+            port.is_attached() && settings.is_some_and(|(it, _)| it.learn != port.learns)
+        };
+        let wrong: Vec<_> = self.ports.iter().filter(wrong).cloned().collect();
+        for port in wrong {
+            let check = match port.learns {
+                true => SourceCheck::Strict,
+                false => SourceCheck::Learn,
+            };
+            let set = PortSet {
+                source_check: Some(check),
+                ..PortSet::new(port.device.device(), port.key.vni, port.key.address)
+            };
+            let result = self.client.port_set(&set);
+            self.done("say whether a port learns", result);
+        }
+    }
+
+    /// What an event of a node means.
+    fn heard(&mut self, event: &Event) {
+        let (Some(vni), Some(ifindex), Some(ifname)) = (event.vni, event.ifindex, &event.ifname)
+        else {
+            return;
+        };
+        let Some(port) = self.ports.of_event((ifindex, ifname), vni, event.mac) else {
+            return;
+        };
+        let (own, device) = (port.key, port.device);
+        match (event.kind, event.address) {
+            (EventKind::NewAddress, Some(address)) => {
+                self.ports.learn(Key::new(vni, address), device);
+                self.told(vec![Told::NewAddress { port: own, address }]);
+            }
+            (EventKind::Spoof, _) => self.told(vec![Told::Spoof(own)]),
+            _ => {}
+        }
+    }
+
+    /// Looks for what nobody uses any more, and for what was not heard.
+    fn review(&mut self) {
+        match self.all_mappings() {
+            Ok(mappings) => {
+                let ports = self.all_ports().unwrap_or_default();
+                let events = self.review.look(&mappings, &ports, Instant::now());
+                self.told(events);
+            }
+            Err(error) => tracing::warn!(%error, "the mappings cannot be read"),
+        }
+        self.retry_networks();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn mapping(state: MappingState, gen: u64) -> ovnet_uapi::Mapping {
+        ovnet_uapi::Mapping {
+            vni: Vni::new(7).unwrap(),
+            address: Ipv4Addr::new(10, 0, 0, 3),
+            locator: Locator::new(0xfd00_000a, 2).ok(),
+            mac: Some(Mac::of(Ipv4Addr::new(10, 0, 0, 3))),
+            gen: Some(gen),
+            state,
+            ifindex: None,
+            netns_id: None,
+            peer_vni: None,
+            soft_ttl: None,
+            hard_ttl: None,
+            idle: None,
+            parked: None,
+            external: None,
+            slot: None,
+        }
+    }
+
+    #[test]
+    fn what_a_manager_said_is_taken_over_and_what_people_set_is_not() {
+        let managed = Generation::new(1, 5).get();
+        let (key, taken) = remote(&mapping(MappingState::Remote, managed)).unwrap();
+        assert_eq!(key.to_string(), "7/10.0.0.3");
+        assert_eq!(taken.generation, Generation::new(1, 5));
+        assert_eq!(
+            (taken.place, taken.mac),
+            (Place::Remote(Locator::new(0xfd00_000a, 2).unwrap()), None)
+        );
+        let moved = remote(&mapping(MappingState::Moved, managed)).unwrap().1;
+        assert!(matches!(moved.place, Place::Moved(_)));
+        assert!(remote(&mapping(MappingState::Remote, 5)).is_none());
+        assert!(remote(&mapping(MappingState::Deleted, managed)).is_none());
+        let mut peer = mapping(MappingState::Remote, managed);
+        peer.peer_vni = Vni::new(8);
+        assert!(remote(&peer).is_none());
+        let mut other = mapping(MappingState::Remote, managed);
+        other.mac = Some(Mac([2, 0, 0, 0, 0, 1]));
+        assert_eq!(remote(&other).unwrap().1.mac, other.mac);
+    }
+}
