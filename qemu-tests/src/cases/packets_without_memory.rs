@@ -42,7 +42,7 @@ const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 /// More than any packet takes.
 const LIMIT: u32 = 100;
 /// How many packets a sender sends while memory is short.
-const MANY: u32 = 3000;
+const MANY: usize = 3000;
 
 type Counts = BTreeMap<String, u64>;
 
@@ -78,14 +78,18 @@ fn packet(ip: &Ipv4, data: usize) -> Vec<u8> {
     ethernet(mac(ip.dst), mac(A), IPV4, &packet)
 }
 
+/// A packet that goes whole, in the escape form.
+fn with_options() -> Ipv4 {
+    Ipv4 {
+        options: vec![1, 1, 1, 1],
+        ..Ipv4::new(A, G)
+    }
+}
+
 /// Each way from a port, with each of its allocations failing: the packet takes
 /// its way, is dropped, or never got as far.
 fn one_by_one(a: &Wire, r: &mut Host) -> Result<(), Failure> {
     let plain = Ipv4::new(A, G);
-    let with_options = Ipv4 {
-        options: vec![1, 1, 1, 1],
-        ..Ipv4::new(A, G)
-    };
     let divisible = Ipv4 {
         fragment: 0,
         ..Ipv4::new(A, G)
@@ -93,7 +97,7 @@ fn one_by_one(a: &Wire, r: &mut Host) -> Result<(), Failure> {
     let question = arp(1, (mac(A), A), ([0; 6], G));
     let ways = [
         ("to a remote host", packet(&plain, 100)),
-        ("escaped", packet(&with_options, 100)),
+        ("escaped", packet(&with_options(), 100)),
         ("to a port here", packet(&Ipv4::new(A, B), 100)),
         (
             "an answer to ARP",
@@ -254,10 +258,12 @@ fn short(a: &Wire, r: &mut Host) -> Result<(), Failure> {
 
 /// Sends packets to G; says how many of them got as far as the port.
 fn send_many(a: &Wire) -> Result<u64, Failure> {
-    let frame = packet(&Ipv4::new(A, G), 100);
+    // One that needs no memory on its way from the port, and one that does.
+    let plain = packet(&Ipv4::new(A, G), 100);
+    let escaped = packet(&with_options(), 100);
     let mut sent = 0;
-    for _ in 0..MANY {
-        match a.try_send(&frame) {
+    for frame in [plain, escaped].iter().cycle().take(MANY) {
+        match a.try_send(frame) {
             Ok(_) => sent += 1,
             Err(Errno::ENOBUFS | Errno::ENOMEM) => {}
             Err(error) => return Err(error.into()),
