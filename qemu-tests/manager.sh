@@ -159,13 +159,18 @@ is_mapping() {
   [[ $(ovctl -n "$1" mapping show "$2" "$3" --json) == *"$4"* ]]
 }
 
-# measures HOST METRIC: its agent has counted that.
+# measures HOST METRIC [MORE]: its agent has counted that, more than MORE times.
 measures() {
+  (($(measured "$1" "$2") > ${3:-0}))
+}
+
+# measured HOST METRIC: how often.
+measured() {
   # The parts are those of the shell in the namespace.
   # shellcheck disable=SC2016
   in_ns "$1" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9440 &&
     printf "GET /metrics HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n" >&3 && cat <&3' |
-    grep -qE "^$2 [1-9]"
+    awk -v metric="^$2\$" '$1 ~ metric { sum += $2 } END { print sum + 0 }'
 }
 
 # said NAMESPACE TEXT: its daemon said so.

@@ -56,7 +56,8 @@ pings A 10.0.0.3 3
 
 # Whoever likes may send hints: nothing but a question comes of it.
 before=$(ovctl -n R mapping show 7 10.0.0.3 --json | grep -o '"gen":[0-9]*')
+heard=$(measured R 'ovnet_agent_keys_total.what="hints(-ignored)?".')
 printf 'ovh1\x00\x00\x00\x07\x0a\x00\x00\x03' | in_ns T socat -u - "UDP6-SENDTO:[fd00:a:1:1::1]:8442"
 printf 'nonsense' | in_ns T socat -u - "UDP6-SENDTO:[fd00:a:1:1::1]:8442"
-eventually 5 measures R 'ovnet_agent_keys_total.what="hints(-ignored)?".'
+eventually 5 measures R 'ovnet_agent_keys_total.what="hints(-ignored)?".' "$heard"
 expect "$before" bash -c "ovctl -n R mapping show 7 10.0.0.3 --json | grep -o '\"gen\":[0-9]*'"
