@@ -8,6 +8,7 @@ mod arp;
 mod arrival_check;
 mod batch;
 mod capture;
+mod crowd;
 mod destination_check;
 mod drop_names;
 mod dumps;
@@ -52,6 +53,7 @@ pub const ALL: &[Case] = &[
     arrival_check::CASE,
     batch::CASE,
     capture::CASE,
+    crowd::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
     drop_names::CASE,
