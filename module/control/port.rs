@@ -282,6 +282,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
             _ => state_before,
         }),
         used: Atomic::new(used),
+        limits: device.driver().limits().clone(),
     }))?;
     count_port(host, vni, 1);
     if let Some((vni, _)) = old {
