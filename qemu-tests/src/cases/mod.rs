@@ -80,6 +80,7 @@ pub const ALL: &[Case] = &[
 /// needs that others lack.
 pub const DEBUG: &[(Case, &str)] = &[
     (allocation_failures::CASE, crate::fault::NEEDS),
+    (allocation_failures::LINKS, crate::fault::NEEDS),
     (packets_without_memory::CASE, crate::fault::NEEDS),
 ];
 
