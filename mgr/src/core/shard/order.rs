@@ -396,6 +396,7 @@ impl Shard {
                     addresses,
                     mac: *mac,
                     home: *home,
+                    moving: None,
                 };
                 self.create_node(*id, record, *address, node)
             }

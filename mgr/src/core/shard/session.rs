@@ -136,6 +136,9 @@ impl Shard {
                 }
             }
             ToManager::Report(report) => self.reported(id, &report, out),
+            ToManager::Step { id: it, .. } | ToManager::Peers { id: it, .. } => {
+                out.push(Output::Send(id, ToAgent::NoMove(it)));
+            }
         }
     }
 

@@ -665,6 +665,7 @@ fn node(addresses: &[(u8, bool)]) -> Node {
         addresses: addresses.iter().map(address).collect(),
         mac: None,
         home: Some(host(1)),
+        moving: None,
     }
 }
 
