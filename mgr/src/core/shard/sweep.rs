@@ -10,8 +10,8 @@ use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Vni};
 
-use super::order::{Job, Order, Origin};
-use super::{Output, Shard, Task};
+use super::job::{Job, Origin};
+use super::{Order, Output, Shard, Task};
 use crate::core::record::{self, Home, Mapping, Name};
 use crate::core::{Generation, Key, Time};
 use crate::store::{Condition, Transaction};
