@@ -401,3 +401,75 @@ fn who_is_not_known_or_may_not_is_told_so() {
         said(&output)
     );
 }
+
+#[test]
+fn only_a_manager_with_a_known_certificate_is_asked() {
+    let authority = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = parameters.self_signed(&authority).unwrap();
+    let issuer = rcgen::Issuer::new(parameters, authority);
+    let manager = Manager::start_with("https", |manager| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names = vec![manager.address.to_string()];
+        let parameters = rcgen::CertificateParams::new(names).unwrap();
+        let certificate = parameters.signed_by(&key, &issuer).unwrap();
+        for (name, pem) in [
+            ("ca", root.pem()),
+            ("certificate", certificate.pem()),
+            ("key", key.serialize_pem()),
+        ] {
+            std::fs::write(manager.path(name), pem).unwrap();
+        }
+        let at = |name| manager.path(name).display().to_string();
+        format!(
+            "certificate = \"{}\"\nkey = \"{}\"",
+            at("certificate"),
+            at("key")
+        )
+    });
+    let ca = manager.path("ca");
+    manager.ok("org show");
+    // The machine's own authorities do not know it.
+    let other = rcgen::generate_simple_self_signed(vec!["other".into()]).unwrap();
+    std::fs::write(manager.path("machine"), other.cert.pem()).unwrap();
+    let stranger = |more: &[&str]| {
+        let mut command = bare("org show");
+        command
+            .args(more)
+            .arg("--token-file")
+            .arg(manager.path("token"));
+        command.env("OVCTL_SERVER", &manager.url);
+        command.env("SSL_CERT_FILE", manager.path("machine"));
+        command
+    };
+    let output = stranger(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+    assert!(said(&output).contains("--cacert FILE"), "{}", said(&output));
+    // Nor is a file without certificates one.
+    let token = manager.path("token");
+    let output = stranger(&["--cacert", token.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("no certificates"),
+        "{}",
+        said(&output)
+    );
+    // By a name of the configuration all is known.
+    let config = manager.path("ovctl.toml");
+    let at = |name| manager.path(name).display().to_string();
+    let lab = format!(
+        "[servers.lab]\nurl = \"{}\"\ntoken-file = \"{}\"\ncacert = \"{}\"\n",
+        manager.url,
+        at("token"),
+        ca.display()
+    );
+    std::fs::write(&config, lab).unwrap();
+    let output = bare("--server lab org show")
+        .env("OVCTL_CONFIG", &config)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}

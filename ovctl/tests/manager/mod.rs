@@ -29,7 +29,7 @@ fn daemon() {
 pub(crate) struct Manager {
     pub(crate) directory: TempDir,
     pub(crate) url: String,
-    address: Ipv4Addr,
+    pub(crate) address: Ipv4Addr,
     child: Option<Child>,
 }
 
@@ -106,6 +106,9 @@ impl Manager {
         let mut command = bare(line);
         command.env("OVCTL_SERVER", &self.url);
         command.arg("--token-file").arg(self.path("token"));
+        if self.url.starts_with("https") {
+            command.arg("--cacert").arg(self.path("ca"));
+        }
         command
     }
 
