@@ -93,7 +93,7 @@ impl<'c> Shower<'c> {
                 }
                 None => None,
             },
-            Name::Epoch(_) | Name::Leader | Name::Term => None,
+            Name::Epoch(_) | Name::Leader | Name::Manager(_) | Name::Move(_) | Name::Term => None,
         })
     }
 

@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
 
+use super::moves::{MoveId, Reason, Seat, State, Step};
 use super::record::Rule;
 use super::{Generation, Key, NodeId};
 
@@ -51,6 +52,26 @@ pub enum ToManager {
     Ack(u32),
     /// The state of the host, and what it saw since the last report.
     Report(Report),
+    /// A step of a move was made on this host, or the move is to be aborted. Repeated until a
+    /// [`ToAgent::Move`] tells of a later state, or [`ToAgent::NoMove`] that there is nothing to
+    /// be said.
+    Step {
+        /// The move.
+        id: MoveId,
+        /// The step.
+        step: Step,
+        /// With [`Step::Ready`], where the node is received; with [`Step::Abort`], why.
+        note: String,
+    },
+    /// Whom a node that is to leave this host is in conversation with. Repeated until
+    /// [`ToAgent::Move`] has them.
+    Peers {
+        /// The move.
+        id: MoveId,
+        /// The peers, at most [`Move::PEERS`](super::record::Move::PEERS), those that matter most
+        /// first.
+        keys: Vec<Key>,
+    },
 }
 
 /// A node that is attached to a host.
@@ -153,6 +174,41 @@ pub enum ToAgent {
         /// What it is like.
         settings: Settings,
     },
+    /// How far a move that this host has a part in has come. Sent at every change and in answer to
+    /// a [`ToManager::Step`] that changes nothing; and, for each move that is not over, before
+    /// [`ToAgent::Welcome`], which thus says that there are no others.
+    Move(Move),
+    /// There is no such move of this host, or none any more: what there is here of it follows the
+    /// mappings of its node.
+    NoMove(MoveId),
+}
+
+/// A move, as both of its hosts are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Its id.
+    pub id: MoveId,
+    /// The state of the store it is from.
+    pub as_of: Generation,
+    /// The node.
+    pub node: NodeId,
+    /// The node's addresses and the generations of their mappings now: from
+    /// [`State::Commit`] on those with which the destination makes them local.
+    pub keys: Vec<(Key, Generation)>,
+    /// Where the node comes from.
+    pub from: Seat,
+    /// Where it goes to.
+    pub to: Seat,
+    /// Why.
+    pub reason: Reason,
+    /// How far it has come.
+    pub state: State,
+    /// Where the destination receives the node; empty if it did not say.
+    pub endpoint: String,
+    /// Whom the node was in conversation with; none if the source has not said yet.
+    pub peers: Option<Vec<Key>>,
+    /// Why it was aborted.
+    pub failure: String,
 }
 
 /// What a network is like for the hosts of its nodes.
@@ -211,7 +267,8 @@ pub enum Denial {
     Duplicate,
     /// The node is provisioned to another host (`SM4`).
     OtherHost,
-    /// The host that had the node has not released it yet.
+    /// The host that had the node has not released it yet, or the node's move to this host has not
+    /// come so far.
     Wait,
     /// The network does not let nodes choose addresses, or not this one (`CH2`).
     Policy,

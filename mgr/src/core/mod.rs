@@ -17,6 +17,7 @@ mod clock;
 mod generation;
 mod key;
 pub mod message;
+pub mod moves;
 mod random;
 pub mod record;
 pub mod shard;

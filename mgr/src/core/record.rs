@@ -8,11 +8,15 @@
 //! | `epoch/LOCATOR` | [`Epoch`]: the boot of a host that may claim nodes |
 //! | `host/LOCATOR` | [`Host`] |
 //! | `leader` | the id of the leading manager, bound to its lease |
+//! | `manager/ID` | [`Manager`]: a manager that is alive, bound to its lease |
 //! | `mapping/VNI/ADDRESS` | [`Mapping`]: whose an address is, and where that node is |
+//! | `move/ID` | [`Move`]: one that is under way, or ended not long ago |
 //! | `network/VNI` | [`Network`] |
 //! | `node/ID` | [`Node`] |
 //! | `organisation/NAME` | [`Organisation`] |
 //! | `term` | [`Term`] |
+
+mod moves;
 
 use std::net::Ipv4Addr;
 
@@ -20,8 +24,10 @@ use ovnet_engine::{Locator, Mac, Vni};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::moves::MoveId;
 use super::{Key, NodeId};
 use crate::store::Range;
+pub use moves::{Manager, Move};
 
 /// The key of [`Term`].
 pub const TERM: &[u8] = b"term";
@@ -37,8 +43,12 @@ pub enum Name {
     Host(Locator),
     /// The leader's id.
     Leader,
+    /// A [`Manager`].
+    Manager(u32),
     /// A [`Mapping`].
     Mapping(Key),
+    /// A [`Move`].
+    Move(MoveId),
     /// A [`Network`].
     Network(Vni),
     /// A [`Node`].
@@ -57,7 +67,9 @@ impl Name {
             Name::Epoch(host) => format!("epoch/{:016x}", host.bits()).into_bytes(),
             Name::Host(host) => format!("host/{:016x}", host.bits()).into_bytes(),
             Name::Leader => LEADER.to_vec(),
+            Name::Manager(id) => format!("manager/{id:08x}").into_bytes(),
             Name::Mapping(key) => mapping_key(*key),
+            Name::Move(id) => format!("move/{id}").into_bytes(),
             Name::Network(vni) => format!("network/{:06x}", vni.get()).into_bytes(),
             Name::Node(id) => format!("node/{id}").into_bytes(),
             Name::Organisation(name) => format!("organisation/{name}").into_bytes(),
@@ -79,11 +91,13 @@ impl Name {
         match kind {
             "epoch" => Some(Name::Epoch(locator(rest)?)),
             "host" => Some(Name::Host(locator(rest)?)),
+            "manager" => Some(Name::Manager(hex(rest, 8)? as u32)),
             "mapping" => {
                 let (vni, address) = rest.split_once('/')?;
                 let address = Ipv4Addr::from_bits(hex(address, 8)? as u32);
                 Some(Name::Mapping(Key::new(network(vni)?, address)))
             }
+            "move" => Some(Name::Move(rest.parse().ok()?)),
             "network" => Some(Name::Network(network(rest)?)),
             "node" => Some(Name::Node(NodeId(hex(rest, 16)?))),
             "organisation" => Some(Name::Organisation(rest.into())),
@@ -275,6 +289,13 @@ pub struct Node {
     /// The host it is provisioned to.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "host")]
     pub home: Option<Locator>,
+    /// The move that is under way.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "moves::moving"
+    )]
+    pub moving: Option<MoveId>,
 }
 
 /// An address of a node.
@@ -494,7 +515,9 @@ mod tests {
             Name::Epoch(host(1)),
             Name::Host(host(2)),
             Name::Leader,
+            Name::Manager(7),
             Name::Mapping(key),
+            Name::Move(MoveId(0xabc)),
             Name::Network(vni),
             Name::Node(NodeId(0xabc)),
             Name::Organisation("one/two".into()),

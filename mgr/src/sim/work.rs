@@ -75,6 +75,7 @@ impl World {
                 addresses,
                 mac: None,
                 home: Some(home),
+                moving: None,
             };
             self.store.begin_with(Name::Node(id), record::encode(&node));
             self.hosts[host as usize].assigned.insert(key);

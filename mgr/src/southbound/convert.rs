@@ -4,6 +4,8 @@
 //!
 //! What comes from the wire may be anything: it is `None` here if it cannot be a message.
 
+mod moves;
+
 use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
@@ -12,6 +14,7 @@ use super::generated as wire;
 use crate::core::message::{
     Claim, Denial, Report, Settings, Sighting, ToAgent, ToManager, Verdict,
 };
+use crate::core::moves::MoveId;
 use crate::core::record::Rule;
 use crate::core::{Generation, Key, NodeId};
 
@@ -42,6 +45,19 @@ fn read_keys(all: Vec<wire::Key>) -> Option<Vec<Key>> {
     all.into_iter().map(|key| read_key(Some(key))).collect()
 }
 
+fn known(all: Vec<(Key, Generation)>) -> Vec<wire::Known> {
+    let known = |(it, generation): (Key, Generation)| wire::Known {
+        key: some_key(it),
+        generation: generation.get(),
+    };
+    all.into_iter().map(known).collect()
+}
+
+fn read_known(all: Vec<wire::Known>) -> Option<Vec<(Key, Generation)>> {
+    let known = |it: wire::Known| Some((read_key(it.key)?, Generation::from_u64(it.generation)));
+    all.into_iter().map(known).collect()
+}
+
 fn locator(bits: u64) -> Option<Locator> {
     Locator::new((bits >> 32) as u32, bits as u32).ok()
 }
@@ -61,15 +77,7 @@ pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
             epoch,
             seen: seen.get(),
         }),
-        ToManager::Resolve(all) => {
-            let known = |(it, at): (Key, Generation)| wire::Known {
-                key: some_key(it),
-                generation: at.get(),
-            };
-            Message::Resolve(to::Resolve {
-                keys: all.into_iter().map(known).collect(),
-            })
-        }
+        ToManager::Resolve(all) => Message::Resolve(to::Resolve { keys: known(all) }),
         ToManager::Claim(all) => {
             let claim = |it: Claim| wire::Claim {
                 key: some_key(it.key),
@@ -117,6 +125,11 @@ pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
                 sightings: report.sightings.into_iter().map(sighting).collect(),
             })
         }
+        ToManager::Step { id, step, note } => Message::Step(moves::step(id, step, note)),
+        ToManager::Peers { id, keys: all } => Message::Peers(to::Peers {
+            r#move: id.0,
+            keys: keys(all),
+        }),
     };
     wire::ToManager {
         message: Some(message),
@@ -131,11 +144,7 @@ pub(super) fn read_to_manager(message: wire::ToManager) -> Option<ToManager> {
             epoch: it.epoch,
             seen: Generation::from_u64(it.seen),
         },
-        Message::Resolve(it) => {
-            let known =
-                |it: wire::Known| Some((read_key(it.key)?, Generation::from_u64(it.generation)));
-            ToManager::Resolve(it.keys.into_iter().map(known).collect::<Option<_>>()?)
-        }
+        Message::Resolve(it) => ToManager::Resolve(read_known(it.keys)?),
         Message::Claim(it) => {
             let claim = |it: wire::Claim| {
                 Some(Claim {
@@ -180,6 +189,11 @@ pub(super) fn read_to_manager(message: wire::ToManager) -> Option<ToManager> {
                     .collect::<Option<_>>()?,
             })
         }
+        Message::Step(it) => moves::read_step(it)?,
+        Message::Peers(it) => ToManager::Peers {
+            id: MoveId(it.r#move),
+            keys: read_keys(it.keys)?,
+        },
     })
 }
 
@@ -357,6 +371,8 @@ pub(super) fn to_agent(message: ToAgent) -> wire::ToAgent {
             admitted_by: settings.admitted_by.into_iter().map(Vni::get).collect(),
             rules: settings.rules.into_iter().map(rule).collect(),
         }),
+        ToAgent::Move(it) => Message::Move(moves::told(it)),
+        ToAgent::NoMove(id) => Message::NoMove(id.0),
     };
     wire::ToAgent {
         message: Some(message),
@@ -415,6 +431,8 @@ pub(super) fn read_to_agent(message: wire::ToAgent) -> Option<ToAgent> {
                 rules: it.rules.into_iter().map(read_rule).collect::<Option<_>>()?,
             },
         },
+        Message::Move(it) => ToAgent::Move(moves::read_told(it)?),
+        Message::NoMove(id) => ToAgent::NoMove(MoveId(id)),
     })
 }
 

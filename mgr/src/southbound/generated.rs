@@ -103,7 +103,7 @@ pub mod sighting {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToManager {
-    #[prost(oneof = "to_manager::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "to_manager::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub message: ::core::option::Option<to_manager::Message>,
 }
 /// Nested message and enum types in `ToManager`.
@@ -157,6 +157,23 @@ pub mod to_manager {
         #[prost(message, repeated, tag = "4")]
         pub sightings: ::prost::alloc::vec::Vec<super::Sighting>,
     }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Step {
+        #[prost(fixed64, tag = "1")]
+        pub r#move: u64,
+        #[prost(enumeration = "super::MoveStep", tag = "2")]
+        pub step: i32,
+        /// At most 1024 bytes.
+        #[prost(string, tag = "3")]
+        pub note: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Peers {
+        #[prost(fixed64, tag = "1")]
+        pub r#move: u64,
+        #[prost(message, repeated, tag = "2")]
+        pub keys: ::prost::alloc::vec::Vec<super::Key>,
+    }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         #[prost(message, tag = "1")]
@@ -177,6 +194,10 @@ pub mod to_manager {
         Ack(u32),
         #[prost(message, tag = "9")]
         Report(Report),
+        #[prost(message, tag = "10")]
+        Step(Step),
+        #[prost(message, tag = "11")]
+        Peers(Peers),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -253,7 +274,7 @@ pub struct Rule {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToAgent {
-    #[prost(oneof = "to_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "to_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub message: ::core::option::Option<to_agent::Message>,
 }
 /// Nested message and enum types in `ToAgent`.
@@ -383,6 +404,43 @@ pub mod to_agent {
         #[prost(uint32, repeated, tag = "7")]
         pub admitted_by: ::prost::alloc::vec::Vec<u32>,
     }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Seat {
+        #[prost(fixed64, tag = "1")]
+        pub locator: u64,
+        #[prost(uint32, tag = "2")]
+        pub epoch: u32,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Peers {
+        #[prost(message, repeated, tag = "1")]
+        pub keys: ::prost::alloc::vec::Vec<super::Key>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Move {
+        #[prost(fixed64, tag = "1")]
+        pub r#move: u64,
+        #[prost(fixed64, tag = "2")]
+        pub as_of: u64,
+        #[prost(fixed64, tag = "3")]
+        pub node: u64,
+        #[prost(message, repeated, tag = "4")]
+        pub keys: ::prost::alloc::vec::Vec<super::Known>,
+        #[prost(message, optional, tag = "5")]
+        pub from: ::core::option::Option<Seat>,
+        #[prost(message, optional, tag = "6")]
+        pub to: ::core::option::Option<Seat>,
+        #[prost(enumeration = "super::MoveReason", tag = "7")]
+        pub reason: i32,
+        #[prost(enumeration = "super::MoveState", tag = "8")]
+        pub state: i32,
+        #[prost(string, tag = "9")]
+        pub endpoint: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "10")]
+        pub peers: ::core::option::Option<Peers>,
+        #[prost(string, tag = "11")]
+        pub failure: ::prost::alloc::string::String,
+    }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         #[prost(message, tag = "1")]
@@ -403,6 +461,132 @@ pub mod to_agent {
         Invalidate(Invalidate),
         #[prost(message, tag = "9")]
         Network(Network),
+        #[prost(message, tag = "10")]
+        Move(Move),
+        #[prost(fixed64, tag = "11")]
+        NoMove(u64),
+    }
+}
+/// How far a move has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MoveState {
+    Unknown = 0,
+    Prepare = 1,
+    Armed = 2,
+    Freeze = 3,
+    Commit = 4,
+    Active = 5,
+    Settled = 6,
+    Aborted = 7,
+}
+impl MoveState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "MOVE_STATE_UNKNOWN",
+            Self::Prepare => "MOVE_STATE_PREPARE",
+            Self::Armed => "MOVE_STATE_ARMED",
+            Self::Freeze => "MOVE_STATE_FREEZE",
+            Self::Commit => "MOVE_STATE_COMMIT",
+            Self::Active => "MOVE_STATE_ACTIVE",
+            Self::Settled => "MOVE_STATE_SETTLED",
+            Self::Aborted => "MOVE_STATE_ABORTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MOVE_STATE_UNKNOWN" => Some(Self::Unknown),
+            "MOVE_STATE_PREPARE" => Some(Self::Prepare),
+            "MOVE_STATE_ARMED" => Some(Self::Armed),
+            "MOVE_STATE_FREEZE" => Some(Self::Freeze),
+            "MOVE_STATE_COMMIT" => Some(Self::Commit),
+            "MOVE_STATE_ACTIVE" => Some(Self::Active),
+            "MOVE_STATE_SETTLED" => Some(Self::Settled),
+            "MOVE_STATE_ABORTED" => Some(Self::Aborted),
+            _ => None,
+        }
+    }
+}
+/// What hosts may say that leads a move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MoveStep {
+    Unknown = 0,
+    Ready = 1,
+    Converged = 2,
+    Frozen = 3,
+    Resumed = 4,
+    Abort = 5,
+}
+impl MoveStep {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "MOVE_STEP_UNKNOWN",
+            Self::Ready => "MOVE_STEP_READY",
+            Self::Converged => "MOVE_STEP_CONVERGED",
+            Self::Frozen => "MOVE_STEP_FROZEN",
+            Self::Resumed => "MOVE_STEP_RESUMED",
+            Self::Abort => "MOVE_STEP_ABORT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MOVE_STEP_UNKNOWN" => Some(Self::Unknown),
+            "MOVE_STEP_READY" => Some(Self::Ready),
+            "MOVE_STEP_CONVERGED" => Some(Self::Converged),
+            "MOVE_STEP_FROZEN" => Some(Self::Frozen),
+            "MOVE_STEP_RESUMED" => Some(Self::Resumed),
+            "MOVE_STEP_ABORT" => Some(Self::Abort),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MoveReason {
+    Unknown = 0,
+    Operator = 1,
+    Drain = 2,
+    Failure = 3,
+    Balance = 4,
+    Leak = 5,
+}
+impl MoveReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "MOVE_REASON_UNKNOWN",
+            Self::Operator => "MOVE_REASON_OPERATOR",
+            Self::Drain => "MOVE_REASON_DRAIN",
+            Self::Failure => "MOVE_REASON_FAILURE",
+            Self::Balance => "MOVE_REASON_BALANCE",
+            Self::Leak => "MOVE_REASON_LEAK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MOVE_REASON_UNKNOWN" => Some(Self::Unknown),
+            "MOVE_REASON_OPERATOR" => Some(Self::Operator),
+            "MOVE_REASON_DRAIN" => Some(Self::Drain),
+            "MOVE_REASON_FAILURE" => Some(Self::Failure),
+            "MOVE_REASON_BALANCE" => Some(Self::Balance),
+            "MOVE_REASON_LEAK" => Some(Self::Leak),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.

@@ -318,6 +318,8 @@ impl Agent {
                     out.push(Output::Network(message));
                 }
             }
+            ToAgent::Move(it) => self.see(it.as_of),
+            ToAgent::NoMove(_) => {}
         }
     }
 

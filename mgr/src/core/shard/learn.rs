@@ -4,8 +4,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::order::{Job, Order, Origin};
-use super::{Output, SessionId, Shard};
+use super::job::{Job, Origin};
+use super::{Order, Output, SessionId, Shard};
 use crate::core::message::{Denial, ToAgent};
 use crate::core::{Key, Time};
 

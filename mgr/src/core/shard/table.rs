@@ -10,9 +10,13 @@ use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
 
+use super::moves::Moves;
 use super::subscribers::Subscribers;
 use super::SessionId;
-use crate::core::record::{self, At, Epoch, Home, Host, Name, Network, Organisation, Term};
+use crate::core::moves::MoveId;
+use crate::core::record::{
+    self, At, Epoch, Home, Host, Manager, Move, Name, Network, Organisation, Term,
+};
 use crate::core::{Generation, Key, NodeId};
 use crate::store::{Entry, Range, Revision};
 
@@ -26,6 +30,8 @@ pub struct Table {
     hosts: BTreeMap<Locator, (Host, Revision)>,
     epochs: BTreeMap<Locator, (Epoch, Revision)>,
     organisations: BTreeMap<String, (Organisation, Revision)>,
+    moves: Moves,
+    managers: BTreeMap<u32, (Manager, Revision)>,
     /// How many mappings of a network have a host as their home, and how many are bound to it.
     presence: BTreeMap<(Locator, Vni), u32>,
     /// Where to look for a free address next.
@@ -215,16 +221,68 @@ impl Table {
             Home::Nowhere | Home::Leaving => None,
         };
         for host in [home, mapping.at.map(|at| at.host)].into_iter().flatten() {
-            let place = (host, key.vni);
-            if up {
-                *self.presence.entry(place).or_default() += 1;
-            } else if let Some(count) = self.presence.get_mut(&place) {
-                *count -= 1;
-                if *count == 0 {
-                    self.presence.remove(&place);
-                }
+            self.count_at(host, key.vni, up);
+        }
+    }
+
+    fn count_at(&mut self, host: Locator, vni: Vni, up: bool) {
+        let place = (host, vni);
+        if up {
+            *self.presence.entry(place).or_default() += 1;
+        } else if let Some(count) = self.presence.get_mut(&place) {
+            *count -= 1;
+            if *count == 0 {
+                self.presence.remove(&place);
             }
         }
+    }
+
+    fn count_move(&mut self, it: &Move, up: bool) {
+        if !it.state.is_over() {
+            for host in [it.from.host, it.to.host] {
+                self.count_at(host, it.vni, up);
+            }
+        }
+    }
+
+    /// Replaces a move, or removes it; returns what it was, and whether the record is one. Both
+    /// hosts have to do with the node's network as long as it is under way.
+    pub(super) fn set_move(
+        &mut self,
+        id: MoveId,
+        value: Option<(&[u8], Revision)>,
+    ) -> (Option<Move>, bool) {
+        let after = value.map(|(bytes, revision)| (record::decode::<Move>(bytes), revision));
+        let after = match after {
+            Some((None, _)) => return (None, false),
+            Some((Some(after), revision)) => Some((after, revision)),
+            None => None,
+        };
+        if let Some((after, _)) = &after {
+            self.count_move(after, true);
+        }
+        let before = self.moves.set(id, after);
+        if let Some(before) = &before {
+            self.count_move(before, false);
+        }
+        (before, true)
+    }
+
+    /// The moves that are under way, and those that ended not long ago.
+    #[must_use]
+    pub fn moves(&self) -> &Moves {
+        &self.moves
+    }
+
+    pub(super) fn manager(&self, id: u32) -> Option<Manager> {
+        self.managers.get(&id).map(|(manager, _)| *manager)
+    }
+
+    /// The managers that are alive.
+    pub fn managers(&self) -> impl Iterator<Item = (u32, Manager)> + '_ {
+        self.managers
+            .iter()
+            .map(|(id, (manager, _))| (*id, *manager))
     }
 
     /// Takes over a record that is no mapping and no node; false if it is none.
@@ -260,7 +318,8 @@ impl Table {
                 }),
                 None => true,
             },
-            Name::Mapping(_) | Name::Node(_) => true,
+            Name::Manager(id) => set(&mut self.managers, id, value),
+            Name::Mapping(_) | Name::Move(_) | Name::Node(_) => true,
         }
     }
 
@@ -297,6 +356,12 @@ impl Table {
         }
         if within("organisation/") {
             names.extend(self.organisations.keys().cloned().map(Name::Organisation));
+        }
+        if within("manager/") {
+            names.extend(self.managers.keys().map(|id| Name::Manager(*id)));
+        }
+        if within("move/") {
+            names.extend(self.moves.ids().map(Name::Move));
         }
         names.extend(self.leader.then_some(Name::Leader));
         mappings
