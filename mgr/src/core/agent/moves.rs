@@ -103,8 +103,10 @@ impl Agent {
             own if own == told.to.host => (told.to, Side::Destination),
             _ => return,
         };
-        // What an earlier boot of this host had to do with it is gone.
-        if seat.epoch != self.seat.epoch {
+        // What an earlier boot of this host had to do with it is gone; but a node that was to be
+        // here is to be here again.
+        let again = side == Side::Destination && told.state.is_committed();
+        if seat.epoch != self.seat.epoch && !again {
             return self.no_move(told.id, now, out);
         }
         let id = told.id;
@@ -270,8 +272,22 @@ impl Agent {
     /// Whether a node with this address is about to come here, so that there is nothing to claim:
     /// the move says when it is this host's.
     pub(super) fn is_arriving(&self, key: Key) -> bool {
-        let arrives = |it: &Moving| it.side == Side::Destination && it.has(key);
+        let whole = |it: &Moving| {
+            let program = &it.program;
+            !self.config.executor || program.received || program.resumed
+        };
+        let arrives = |it: &Moving| {
+            it.side == Side::Destination
+                && it.has(key)
+                && it.told.state <= State::Commit
+                && !(self.is_later(it) && whole(it))
+        };
         self.moves.values().any(arrives)
+    }
+
+    /// Whether this is a later boot of the destination than the one that was to have the node.
+    fn is_later(&self, it: &Moving) -> bool {
+        it.told.to.epoch != self.seat.epoch
     }
 
     /// Where a node of this host goes, and whether what arrives for it is sent on there.
@@ -472,9 +488,15 @@ impl Agent {
         }
     }
 
-    /// The node's addresses are local, with the generations of the commit.
+    /// The node's addresses are local, with the generations of the commit. A later boot claims
+    /// them.
     fn bind(&mut self, id: MoveId) {
-        let keys = self.moves[&id].told.keys.clone();
+        let it = &self.moves[&id];
+        let keys = it.told.keys.clone();
+        if self.is_later(it) {
+            let all = keys.into_iter().map(|(key, _)| key);
+            return self.outbox.claim.extend(all);
+        }
         for (key, generation) in keys {
             let Some(port) = self.ports.get_mut(&key) else {
                 continue;

@@ -455,6 +455,30 @@ fn how_a_move_ended_that_is_not_told_of_any_more_is_asked() {
 }
 
 #[test]
+fn a_later_boot_of_the_destination_claims_the_node() {
+    let mut rig = Rig::with_executor();
+    let mut it = committed(here(State::Commit, 30));
+    it.to.epoch = 0;
+    rig.told(it);
+    assert_eq!(rig.wanted(), [run(Role::Destination)]);
+    rig.kernel(up());
+    assert_eq!(rig.claims(), []);
+    rig.says(Notice::Received);
+    let claim = rig.claims()[0];
+    assert_eq!((rig.operations(), rig.steps()), (vec![], vec![]));
+    rig.hear(ToAgent::Granted {
+        key: key(1),
+        attempt: claim.attempt,
+        generation: generation(31),
+    });
+    assert_eq!(rig.operations(), [set(key(1), 31, Place::Local)]);
+    rig.kernel(Event::Active(key(1)));
+    assert_eq!(rig.wanted(), [say(Command::Resume)]);
+    rig.says(Notice::Resumed);
+    assert_eq!(rig.steps(), step(Step::Resumed));
+}
+
+#[test]
 fn moves_of_an_earlier_boot_are_not_this_ones() {
     let mut rig = Rig::new();
     let mut it = away(State::Freeze, 23);
