@@ -121,6 +121,14 @@ impl Scenario {
                 sweep: 50,
                 tries: 10,
                 campaign: millis(100),
+                moves: shard::Patience {
+                    prepare: Duration::from_secs(3),
+                    armed: Duration::from_secs(6),
+                    freeze: Duration::from_secs(1),
+                    commit: Duration::from_secs(4),
+                    over: Duration::from_secs(8),
+                },
+                wall: 0,
             },
         }
     }
