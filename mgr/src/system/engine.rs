@@ -115,7 +115,7 @@ impl Engine {
                 (host, "CLAIM", format!("node {node} {key}"))
             }
             Alarm::UnknownHost(host) | Alarm::DeadHost(host, _) => (host, "CONNECT", String::new()),
-            Alarm::Behind(..) | Alarm::Sighted(..) => return,
+            Alarm::Behind(..) | Alarm::Sighted(..) | Alarm::Stuck(..) => return,
         };
         let (who, why) = (format!("host {host}"), alarm.to_string());
         self.refusals.keep(&who, method, &target, 403, &why);

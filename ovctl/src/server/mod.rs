@@ -33,6 +33,7 @@ pub(crate) mod client;
 mod config;
 pub(crate) mod host;
 mod key;
+mod moves;
 pub(crate) mod net;
 mod node;
 mod org;
@@ -66,6 +67,9 @@ pub(crate) enum Object {
     /// Addresses of nodes, and where those are (at a manager)
     #[command(subcommand)]
     Address(address::Command),
+    /// Moves of nodes between hosts, while they run (at a manager)
+    #[command(subcommand)]
+    Move(moves::Command),
     /// Make objects what a document says (at a manager)
     Apply(apply::Command),
 }
@@ -76,6 +80,7 @@ impl Object {
             Object::Org(command) => command.run(server, output),
             Object::Node(command) => command.run(server, output),
             Object::Address(command) => command.run(server, output),
+            Object::Move(command) => command.run(server, output),
             Object::Apply(command) => command.run(server, output),
         }
     }
