@@ -15,7 +15,7 @@ export KERNEL V
 
 .DEFAULT_GOAL := all
 .PHONY: all env module user check check-user check-kernel check-debug check-debug-quick \
-	check-planted fuzz simulate demo bench bench-scale vm generate man completions install clean distclean-cache help
+	check-planted fuzz simulate demo bench bench-scale bench-mappings vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -63,6 +63,9 @@ bench: module user ## instructions per packet, beside other networks; KIND=X pic
 
 bench-scale: module user ## what must not grow with networks, ports, hosts, rules and mappings, and what mappings cost; MAPPINGS=N (1000000)
 	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
+
+bench-mappings: module user ## instructions per mapping that is set, told or dumped; MAPPINGS=N (100000), PROFILE=1 says where
+	@$(VM) mappings --count $(or $(MAPPINGS),100000) $(if $(PROFILE),--profile)
 
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)

@@ -218,7 +218,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let rtnl = Rtnl::lock();
     let device = find_device(host, request, &rtnl)?;
     let _control = host.control().lock();
-    own_locator(host)?;
+    let own = own_locator(host)?;
     let network = with_network(host, vni, OVNET_A_PORT_VNI, Arc::clone)?;
     if find_port(host, vni, address, &rtnl)?.is_some_and(|other| !other.is(&device)) {
         let text = c"another port of this host has that address in that network";
@@ -245,7 +245,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         }
         Some(_) => {
             let to = locator(request, OVNET_A_PORT_LOCATOR)?;
-            Some(away(host, to, vni, (vni, 0))?)
+            Some(away(host, (own, to), vni, (vni, 0))?)
         }
     };
     let slot = (asked.slot != 0).then(|| slot_key(vni, asked.slot));

@@ -10,7 +10,9 @@
 //! time, units of traffic, and what the substrate's device sent meanwhile.
 
 mod fill;
+mod mappings;
 mod meter;
+mod netlink;
 mod profile;
 mod symbols;
 mod sys;
@@ -85,6 +87,17 @@ enum What {
         /// The number behind the last one's
         to: u32,
     },
+    /// What mappings cost the kernel; a unit is a mapping
+    Mappings {
+        /// The host's namespace
+        host: String,
+        /// How many
+        #[arg(long)]
+        count: u32,
+        /// Say where the instructions go instead
+        #[arg(long)]
+        profile: bool,
+    },
     /// Where the instructions go
     Profile {
         /// Of what
@@ -135,6 +148,12 @@ fn run(what: &What) -> Result<(), Box<dyn Error>> {
             from,
             to,
         } => fill::fill(host, *kind, *from, *to)?,
+        What::Mappings {
+            host,
+            count,
+            profile: false,
+        } => mappings::measure(host, *count)?,
+        What::Mappings { host, count, .. } => mappings::profile(host, *count)?,
         What::Profile {
             way,
             address,
