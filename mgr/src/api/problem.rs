@@ -170,6 +170,7 @@ impl From<Refusal> for Problem {
             Refusal::Changed => Self::changed(),
             Refusal::Conflict | Refusal::Unavailable => Self::unavailable(detail),
             Refusal::NoNode(_) => Self::absent("such node"),
+            Refusal::NoMove(_) => Self::absent("such move"),
             Refusal::NoOrganisation(_)
             | Refusal::NoNetwork(_)
             | Refusal::NoHost(_)
@@ -183,7 +184,16 @@ impl From<Refusal> for Problem {
             | Refusal::AddressTaken(_)
             | Refusal::NoAddress(_)
             | Refusal::NotItsAddress(_)
-            | Refusal::OnlyAddress(_) => Self::conflict(detail),
+            | Refusal::OnlyAddress(_)
+            | Refusal::Moving(..)
+            | Refusal::NotAttached(_)
+            | Refusal::AlreadyThere(..)
+            | Refusal::SourceOver(_)
+            | Refusal::NotFenced(_)
+            | Refusal::NotSeen(_)
+            | Refusal::MoveExists(_)
+            | Refusal::TooLate(_)
+            | Refusal::NotClaimed(_) => Self::conflict(detail),
         }
     }
 }

@@ -103,6 +103,8 @@ impl Scenario {
                 hints: 20,
                 report: Duration::from_secs(2),
                 learn_interval: Duration::from_secs(2),
+                peers_wait: millis(100),
+                executor: false,
                 batch: 8,
                 mappings: 40,
                 asks: 32,
@@ -121,6 +123,14 @@ impl Scenario {
                 sweep: 50,
                 tries: 10,
                 campaign: millis(100),
+                moves: shard::Patience {
+                    prepare: Duration::from_secs(3),
+                    armed: Duration::from_secs(6),
+                    freeze: Duration::from_secs(1),
+                    commit: Duration::from_secs(4),
+                    over: Duration::from_secs(8),
+                },
+                wall: 0,
             },
         }
     }

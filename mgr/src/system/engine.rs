@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ovnet_engine::Locator;
 use tokio::sync::{mpsc, oneshot};
@@ -115,7 +115,7 @@ impl Engine {
                 (host, "CLAIM", format!("node {node} {key}"))
             }
             Alarm::UnknownHost(host) | Alarm::DeadHost(host, _) => (host, "CONNECT", String::new()),
-            Alarm::Behind(..) | Alarm::Sighted(..) => return,
+            Alarm::Behind(..) | Alarm::Sighted(..) | Alarm::Stuck(..) => return,
         };
         let (who, why) = (format!("host {host}"), alarm.to_string());
         self.refusals.keep(&who, method, &target, 403, &why);
@@ -127,7 +127,12 @@ impl Engine {
         let (report, events) = mpsc::unbounded_channel();
         let id = u32::from_be_bytes(secret::random());
         let seed = u64::from_be_bytes(secret::random());
-        let shard = Shard::new(Config::default(), id, seed, Time::from_micros(0));
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let config = Config {
+            wall: wall.unwrap_or_default().as_millis() as u64,
+            ..Config::default()
+        };
+        let shard = Shard::new(config, id, seed, Time::from_micros(0));
         let engine = Self {
             store,
             refusals,

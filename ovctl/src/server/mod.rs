@@ -35,6 +35,7 @@ pub(crate) mod client;
 mod config;
 pub(crate) mod host;
 mod key;
+mod moves;
 pub(crate) mod net;
 mod node;
 mod org;
@@ -69,6 +70,9 @@ pub(crate) enum Object {
     /// Addresses of nodes, and where those are (at a manager)
     #[command(subcommand)]
     Address(address::Command),
+    /// Moves of nodes between hosts, while they run (at a manager)
+    #[command(subcommand)]
+    Move(moves::Command),
     /// Make objects what a document says (at a manager)
     Apply(apply::Command),
     /// Tokens of the API (at a manager)
@@ -86,6 +90,7 @@ impl Object {
             Object::Org(command) => command.run(server, output),
             Object::Node(command) => command.run(server, output),
             Object::Address(command) => command.run(server, output),
+            Object::Move(command) => command.run(server, output),
             Object::Apply(command) => command.run(server, output),
             Object::Token(command) => command.run(server, output),
             Object::Audit(command) => command.run(server, output),

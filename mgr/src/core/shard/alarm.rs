@@ -7,6 +7,7 @@ use std::fmt;
 use ovnet_engine::Locator;
 
 use crate::core::message::Sighting;
+use crate::core::moves::MoveId;
 use crate::core::{Generation, Key, NodeId};
 
 /// What people should look at.
@@ -25,6 +26,8 @@ pub enum Alarm {
     Duplicate(Locator, Key, NodeId),
     /// A host's validation refused packets, that many since the last report.
     Sighted(Locator, Sighting, Key, u32),
+    /// A node that was moved to a host does not go on there.
+    Stuck(MoveId, NodeId, Locator),
 }
 
 impl fmt::Display for Alarm {
@@ -43,6 +46,11 @@ impl fmt::Display for Alarm {
                 f,
                 "host {host} has seen generation {seen}, later than all here: if this lasts, the \
                  store was set back and its term must be raised"
+            ),
+            Alarm::Stuck(id, node, host) => write!(
+                f,
+                "node {node} does not go on at host {host}, where move {id} has brought it: look \
+                 at what moves nodes there, or fence the host"
             ),
             Alarm::ForgedClaim(host, key, node) => {
                 write!(f, "host {host} claims node {node} ({key}) of another host")

@@ -80,8 +80,11 @@ impl Shard {
             .filter(|at| at.host == host && at.epoch == epoch && !at.held);
         let confirms = own.is_some() && claim.held != Generation::NONE;
         if mapping.home != Home::Host(host) {
-            return match confirms {
-                true => Decision::Tell,
+            let moved = self.table.moves().of_node(claim.node);
+            return match moved.is_some_and(|(_, it)| it.side(host).is_some()) {
+                _ if confirms => Decision::Tell,
+                // The destination has the node before it is its own, the source when it is no more.
+                true => Decision::Deny(Denial::Wait),
                 false => Decision::Deny(Denial::OtherHost),
             };
         }

@@ -33,6 +33,37 @@ pub struct Config {
     pub tries: u32,
     /// Managers wait up to this long before they campaign, so that not all do at once.
     pub campaign: Duration,
+    /// How long moves may take, by state.
+    pub moves: Patience,
+    /// Milliseconds between 1970 and the start of the manager's clock.
+    pub wall: u64,
+}
+
+/// How long a move may be in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For the destination to be ready; then the move is aborted.
+    pub prepare: Duration,
+    /// For the node to be copied; then the move is aborted.
+    pub armed: Duration,
+    /// For the node to be paused; then the move is aborted.
+    pub freeze: Duration,
+    /// For the node to go on at the destination; then an alarm is raised, and again each time.
+    pub commit: Duration,
+    /// How long moves are kept that are over.
+    pub over: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            prepare: Duration::from_secs(30),
+            armed: Duration::from_secs(600),
+            freeze: Duration::from_secs(3),
+            commit: Duration::from_secs(30),
+            over: Duration::from_secs(24 * 3600),
+        }
+    }
 }
 
 impl Default for Config {
@@ -51,6 +82,8 @@ impl Default for Config {
             sweep: 10_000,
             tries: 10,
             campaign: Duration::from_millis(200),
+            moves: Patience::default(),
+            wall: 0,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 
 use super::{Alarm, Deferred, Done, Flight, Order, Output, Refusal, SessionId, Shard, Task, Terms};
 use crate::core::message::{Denial, ToAgent};
+use crate::core::moves::MoveId;
 use crate::core::record::{self, At, Name, Node};
 use crate::core::{Generation, Key, Time};
 use crate::store::{Entry, Revision, Transaction};
@@ -23,6 +24,8 @@ pub(super) enum Origin {
         key: Key,
         attempt: u32,
     },
+    /// A host that has a part in a move, and is to be told what became of it.
+    Side(SessionId, MoveId),
     Shard,
 }
 
@@ -71,7 +74,7 @@ impl Shard {
         if self.as_of.is_none() || self.table.term().number == 0 {
             return self.finish(job.origin, Err(Refusal::Unavailable), out);
         }
-        match job.order.node() {
+        match job.order.node(self.table.moves()) {
             Some(id) => {
                 let flight = self.new_flight(Task::Work(Box::new(job)));
                 out.push(Output::Read(flight, Name::Node(id)));
@@ -107,7 +110,7 @@ impl Shard {
             .terms
             .unchanged_since
             .is_some_and(|wanted| wanted != present);
-        let plan = match self.plan(&job.order, node) {
+        let plan = match self.plan(&job.order, node, now) {
             // What is done already may be what an earlier try of the same request did.
             Ok(Plan::Write(..)) | Err(_) if changed => match job.terms.unchanged_since {
                 Some(wanted) if wanted > self.reached_revision() => Ok(Plan::Later(wanted)),
@@ -139,7 +142,7 @@ impl Shard {
         }
     }
 
-    fn reached_revision(&self) -> Revision {
+    pub(super) fn reached_revision(&self) -> Revision {
         self.as_of.map_or(0, Generation::revision)
     }
 
@@ -157,6 +160,9 @@ impl Shard {
                 self.table.host(*host).map(|(_, revision)| *revision)
             }
             Order::FenceHost(host, _) => Some(self.table.epoch(*host).1),
+            Order::StepMove { id, .. } | Order::NamePeers(id, _) | Order::AbortMove(id, _) => {
+                self.table.moves().get(*id).map(|(_, revision)| revision)
+            }
             _ => node.map(|(_, revision)| *revision),
         };
         revision.unwrap_or(0)
@@ -204,11 +210,18 @@ impl Shard {
                     out.push(Output::Send(session, message));
                 }
             }
+            Origin::Side(session, id) => {
+                // What has changed the table is told to both hosts when the table has it.
+                let to_come = |done: Done| Some(done.generation) > self.as_of;
+                if !result.is_ok_and(to_come) && self.sessions.contains_key(&session) {
+                    self.tell_move(session, id, out);
+                }
+            }
             Origin::Shard => {}
         }
     }
 
-    fn plan(&mut self, order: &Order, node: ReadNode) -> Result<Plan, Refusal> {
+    fn plan(&mut self, order: &Order, node: ReadNode, now: Time) -> Result<Plan, Refusal> {
         match order {
             Order::SetOrganisation(name, record) => Ok(self.set_organisation(name, record)),
             Order::DeleteOrganisation(name) => self.delete_organisation(name),
@@ -238,9 +251,18 @@ impl Shard {
                 self.create_node(*id, record, *address, node)
             }
             Order::MoveNode(id, home) => self.move_node(*id, *home, node),
+            Order::StartMove {
+                id,
+                node: of,
+                to,
+                reason,
+            } => self.start_move(*id, *of, *to, *reason, node, now),
+            Order::StepMove { id, step, note } => self.step_move(*id, *step, note, node, now),
+            Order::NamePeers(id, keys) => self.name_peers(*id, keys),
+            Order::AbortMove(id, why) => self.abort_move(*id, why, node, now),
             Order::AddAddress(id, address) => self.add_address(*id, *address, node),
             Order::RemoveAddress(id, address) => self.remove_address(*id, *address, node),
-            Order::DeleteNode(id) => self.delete_node(*id, node),
+            Order::DeleteNode(id) => self.delete_node(*id, node, now),
             Order::LearnAddress {
                 id,
                 of,

@@ -15,6 +15,7 @@ mod job;
 mod leader;
 mod learn;
 mod moves;
+mod moving;
 mod nodes;
 mod objects;
 mod order;
@@ -24,6 +25,8 @@ mod session;
 mod subscribers;
 mod sweep;
 mod table;
+mod telling;
+mod tending;
 #[cfg(test)]
 mod tests;
 
@@ -36,7 +39,7 @@ use super::record::{Mapping, Name};
 use super::{Generation, Key, Random, Time};
 use crate::store::{Change, Condition, Entry, Event, Lease, Outcome, Range, Revision, Transaction};
 pub use alarm::Alarm;
-pub use config::Config;
+pub use config::{Config, Patience};
 use job::{Job, Origin};
 pub use moves::Moves;
 pub use order::{Done, Order, Terms};
@@ -158,6 +161,10 @@ pub struct Shard {
     /// When to campaign, if there is no leader.
     campaign: Option<Time>,
     sweep: sweep::Sweep,
+    clocks: tending::Clocks,
+    presence: tending::Presence,
+    /// Something has changed that moves depend on.
+    tend: bool,
     next_tick: Time,
     counters: Counters,
 }
@@ -171,6 +178,7 @@ struct Vacancies {
 /// What a flight is for.
 #[derive(Debug)]
 enum Task {
+    BePresent(Lease),
     Campaign,
     Clean,
     Claims(SessionId, Vec<Claim>),
@@ -207,6 +215,9 @@ impl Shard {
             lease: None,
             campaign: None,
             sweep: sweep::Sweep::default(),
+            clocks: tending::Clocks::default(),
+            presence: tending::Presence::default(),
+            tend: false,
             next_tick: now + config.tick,
             counters: Counters::default(),
             config,
@@ -252,7 +263,9 @@ impl Shard {
         self.end_slow_sessions(now, out);
         self.forget_vacancies(now);
         self.campaign_due(now, out);
-        self.sweep(out);
+        self.sweep(now, out);
+        self.clocks.tick();
+        self.tend_moves(now, out);
         self.flush(now, out);
     }
 
@@ -331,6 +344,10 @@ impl Shard {
         };
         match name {
             Name::Mapping(key) => self.apply_mapping(key, value, now),
+            Name::Move(id) => {
+                self.apply_move(id, value, now);
+                self.tend = true;
+            }
             Name::Node(_) => {}
             Name::Network(vni) => {
                 let admitted = |table: &Table| {
@@ -349,7 +366,10 @@ impl Shard {
                     self.network_changed(*peer);
                 }
             }
-            _ => self.counters.damaged += u64::from(!self.table.apply(name, value)),
+            _ => {
+                self.tend |= matches!(name, Name::Epoch(_) | Name::Manager(_));
+                self.counters.damaged += u64::from(!self.table.apply(name, value));
+            }
         }
     }
 
@@ -369,6 +389,9 @@ impl Shard {
                 Deferred::Greet(session) => self.greet(session, out),
                 Deferred::Work(job) => self.start(*job, now, out),
             }
+        }
+        if std::mem::take(&mut self.tend) {
+            self.tend_moves(now, out);
         }
     }
 
@@ -413,17 +436,18 @@ impl Shard {
             }
             // Agents repeat what was not answered, and an order that did happen is seen to have
             // happened when it is tried again.
-            None => {
-                if let Task::Work(job) = task {
-                    self.finish(job.origin, Err(Refusal::Unavailable), out);
-                }
-            }
+            None => match task {
+                Task::Work(job) => self.finish(job.origin, Err(Refusal::Unavailable), out),
+                Task::BePresent(_) => self.was_present(None),
+                _ => {}
+            },
         }
     }
 
     fn succeeded(&mut self, task: Task, generation: Generation, now: Time, out: &mut Vec<Output>) {
         match task {
             Task::Campaign | Task::Clean => {}
+            Task::BePresent(lease) => self.was_present(Some(lease)),
             Task::Claims(session, claims) => self.claimed(session, &claims, generation, out),
             Task::Greet(session) => {
                 self.defer(generation.revision(), Deferred::Greet(session), now, out);
@@ -444,6 +468,7 @@ impl Shard {
     fn conflicted(&mut self, task: Task, revision: Revision, now: Time, out: &mut Vec<Output>) {
         match task {
             Task::Campaign | Task::Clean => {}
+            Task::BePresent(_) => self.was_present(None),
             Task::Claims(session, claims) => {
                 self.defer(revision, Deferred::Claims(session, claims), now, out);
             }

@@ -19,6 +19,13 @@ pub struct Moves {
     /// Those that are not over.
     by_node: BTreeMap<NodeId, MoveId>,
     by_host: BTreeSet<(Locator, MoveId)>,
+    /// Those that are over, and since when.
+    over: BTreeSet<(u64, MoveId)>,
+}
+
+/// When a move got into its state.
+fn since(it: &Move) -> u64 {
+    it.times.last().map_or(0, |(_, at)| *at)
 }
 
 impl Moves {
@@ -31,9 +38,12 @@ impl Moves {
             }
             self.by_host.remove(&(before.from.host, id));
             self.by_host.remove(&(before.to.host, id));
+            self.over.remove(&(since(before), id));
         }
         if let Some((after, revision)) = after {
-            if !after.state.is_over() {
+            if after.state.is_over() {
+                self.over.insert((since(&after), id));
+            } else {
                 self.by_node.insert(after.node, id);
                 self.by_host.insert((after.from.host, id));
                 self.by_host.insert((after.to.host, id));
@@ -46,6 +56,19 @@ impl Moves {
     /// All that are known, those that are over included.
     pub fn iter(&self) -> impl Iterator<Item = (MoveId, &Move, Revision)> + '_ {
         self.all.iter().map(|(id, (it, at))| (*id, it, *at))
+    }
+
+    /// Those that are not over.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = (MoveId, &Move, Revision)> + '_ {
+        let ids = self.by_node.values();
+        ids.filter_map(|id| self.get(*id).map(|(it, revision)| (*id, it, revision)))
+    }
+
+    /// Those that were over at a time.
+    pub(super) fn over_before(&self, time: u64) -> impl Iterator<Item = (MoveId, Revision)> + '_ {
+        self.over
+            .range(..(time, MoveId(0)))
+            .filter_map(|(_, id)| self.get(*id).map(|(_, revision)| (*id, revision)))
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = MoveId> + '_ {

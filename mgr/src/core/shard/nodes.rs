@@ -10,7 +10,7 @@ use super::job::{Plan, ReadNode};
 use super::session::unchanged;
 use super::{Refusal, Shard};
 use crate::core::record::{self, Address, At, Home, Mapping, Name, Node};
-use crate::core::{Generation, Key, NodeId};
+use crate::core::{Generation, Key, NodeId, Time};
 use crate::store::{Condition, Revision, Transaction};
 
 impl Shard {
@@ -56,6 +56,7 @@ impl Shard {
         if node.home == home {
             return Ok(Plan::Done(None));
         }
+        settled(id, &node)?;
         node.home = home;
         let home = self.home(node.home)?;
         let mut transaction = self.home_exists(node.home, Transaction::new());
@@ -90,6 +91,7 @@ impl Shard {
                 return Ok(Plan::Done(Some(address)));
             }
         }
+        settled(id, &node)?;
         let address = self.choose(node.vni, address)?;
         node.addresses.push(Address {
             address,
@@ -112,6 +114,7 @@ impl Shard {
         node: ReadNode,
     ) -> Result<Plan, Refusal> {
         let (mut node, revision) = node.ok_or(Refusal::NoNode(id))?;
+        settled(id, &node)?;
         let count = node.addresses.len();
         node.addresses.retain(|own| own.address != address);
         match (count, node.addresses.len()) {
@@ -132,12 +135,23 @@ impl Shard {
         ))
     }
 
-    pub(super) fn delete_node(&self, id: NodeId, node: ReadNode) -> Result<Plan, Refusal> {
+    pub(super) fn delete_node(
+        &self,
+        id: NodeId,
+        node: ReadNode,
+        now: Time,
+    ) -> Result<Plan, Refusal> {
         let (node, revision) = node.ok_or(Refusal::NoNode(id))?;
         let name = Name::Node(id).bytes();
         let mut transaction = Transaction::new()
             .when(Condition::Modified(name.clone(), revision))
             .delete(name);
+        if let Some(moving) = node.moving {
+            if revision > self.reached_revision() {
+                return Ok(Plan::Later(revision));
+            }
+            transaction = self.end_move(moving, transaction, now);
+        }
         for address in &node.addresses {
             let key = Key::new(node.vni, address.address);
             transaction = match self.drop_mapping(key, id, transaction) {
@@ -159,6 +173,7 @@ impl Shard {
         node: ReadNode,
     ) -> Result<Plan, Refusal> {
         let (mut node, revision) = node.ok_or(Refusal::NoNode(id))?;
+        settled(id, &node)?;
         let key = Key::new(of.vni, address);
         let (network, _) = self
             .table
@@ -203,7 +218,8 @@ impl Shard {
         node: ReadNode,
     ) -> Result<Plan, Refusal> {
         let learned = |(node, _): &(Node, Revision)| {
-            node.addresses.len() > 1 && node.addresses.iter().any(|own| own.learned)
+            let learned = node.addresses.iter().any(|own| own.learned);
+            node.addresses.len() > 1 && learned && node.moving.is_none()
         };
         match node.filter(learned) {
             Some(node) => self.remove_address(id, address, Some(node)),
@@ -219,7 +235,11 @@ impl Shard {
         }
     }
 
-    fn home_exists(&self, home: Option<Locator>, transaction: Transaction) -> Transaction {
+    pub(super) fn home_exists(
+        &self,
+        home: Option<Locator>,
+        transaction: Transaction,
+    ) -> Transaction {
         match home {
             Some(host) => transaction.when(Condition::Exists(Name::Host(host).bytes())),
             None => transaction,
@@ -251,7 +271,7 @@ impl Shard {
         }
     }
 
-    fn own_mapping(&self, key: Key, id: NodeId) -> Option<(Generation, Mapping)> {
+    pub(super) fn own_mapping(&self, key: Key, id: NodeId) -> Option<(Generation, Mapping)> {
         self.table
             .mapping(key)
             .filter(|(_, mapping)| mapping.node == id)
@@ -281,7 +301,15 @@ impl Shard {
     }
 }
 
-fn change_mapping(
+/// No address is given to a node or taken from it, and its home stays, while it is moved.
+fn settled(id: NodeId, node: &Node) -> Result<(), Refusal> {
+    match node.moving {
+        Some(moving) => Err(Refusal::Moving(id, moving)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn change_mapping(
     key: Key,
     generation: Generation,
     after: Option<&Mapping>,
@@ -296,7 +324,7 @@ fn change_mapping(
     }
 }
 
-fn change_node(
+pub(super) fn change_node(
     id: NodeId,
     node: &Node,
     revision: Revision,

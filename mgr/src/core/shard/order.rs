@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
 
+use super::Moves;
+use crate::core::moves::{MoveId, Reason, Step};
 use crate::core::record::{Host, Network, Organisation};
 use crate::core::{Generation, Key, NodeId};
 use crate::store::Revision;
@@ -45,6 +47,31 @@ pub enum Order {
     },
     /// Says on which host a node is to be. Its present host, if another one, is told to let go.
     MoveNode(NodeId, Option<Locator>),
+    /// Moves a node to another host while it runs (`MV1`).
+    StartMove {
+        /// The id of the move.
+        id: MoveId,
+        /// The node.
+        node: NodeId,
+        /// The host it is to be on.
+        to: Locator,
+        /// Why.
+        reason: Reason,
+    },
+    /// Leads a move on; hosts and managers ask for this. One that cannot be made, or was made, is
+    /// done already.
+    StepMove {
+        /// The move.
+        id: MoveId,
+        /// The step.
+        step: Step,
+        /// As in [`ToManager::Step`](crate::core::message::ToManager::Step).
+        note: String,
+    },
+    /// Says whom a node that is moved was in conversation with; its host does.
+    NamePeers(MoveId, Vec<Key>),
+    /// Ends a move before the node has left its host, and says why.
+    AbortMove(MoveId, String),
     /// Adds an address, a free one if absent (`CH1`).
     AddAddress(NodeId, Option<Ipv4Addr>),
     /// Takes an address away (`CH1`).
@@ -94,9 +121,13 @@ pub struct Done {
 
 impl Order {
     /// The node that is to be read first.
-    pub(super) fn node(&self) -> Option<NodeId> {
+    pub(super) fn node(&self, moves: &Moves) -> Option<NodeId> {
         match self {
-            Order::CreateNode { id, .. }
+            Order::StepMove { id, .. } | Order::AbortMove(id, _) => {
+                moves.get(*id).map(|(it, _)| it.node)
+            }
+            Order::StartMove { node: id, .. }
+            | Order::CreateNode { id, .. }
             | Order::MoveNode(id, _)
             | Order::AddAddress(id, _)
             | Order::RemoveAddress(id, _)

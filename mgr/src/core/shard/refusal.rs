@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Vni};
 
+use crate::core::moves::MoveId;
 use crate::core::{Key, NodeId};
 
 /// Why an order was refused. Nothing has changed then, except as [`Refusal::Unavailable`] says.
@@ -56,6 +57,36 @@ pub enum Refusal {
     /// The network does not let nodes choose addresses.
     #[error("network {0} does not let nodes choose addresses")]
     NoLearning(Vni),
+    /// The node is being moved.
+    #[error("node {0} is being moved by move {1}: wait until it is over, or abort it")]
+    Moving(NodeId, MoveId),
+    /// The node cannot be fetched from anywhere.
+    #[error("node {0} is not attached to the host it is provisioned to: change its host instead")]
+    NotAttached(NodeId),
+    /// The node is on that host.
+    #[error("node {0} is on host {1} already")]
+    AlreadyThere(NodeId, Locator),
+    /// The boot that the node was attached in is over.
+    #[error("host {0} has lost the node, for it was booted or fenced: change the node's host")]
+    SourceOver(Locator),
+    /// A node must not be started elsewhere while its host may have it.
+    #[error("host {0} may still have the node: fence it first")]
+    NotFenced(Locator),
+    /// The host has no boot that is alive.
+    #[error("host {0} has not been seen since it was provisioned or fenced: start its agent")]
+    NotSeen(Locator),
+    /// There is no such move.
+    #[error("there is no move {0}")]
+    NoMove(MoveId),
+    /// There is another move with that id.
+    #[error("move {0} exists and is another one: choose another id")]
+    MoveExists(MoveId),
+    /// The node has left.
+    #[error("move {0} cannot be aborted any more: move the node back when it has settled")]
+    TooLate(MoveId),
+    /// The destination does not have the node yet.
+    #[error("the destination of move {0} has not claimed the node")]
+    NotClaimed(MoveId),
     /// The record is of another revision than the terms of the order say.
     #[error("it has changed meanwhile: read it again")]
     Changed,

@@ -2,13 +2,14 @@
 
 //! Connections of agents, and what they are told without asking.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use ovnet_engine::{Locator, Vni};
 
 use super::{Alarm, Output, SessionId, Shard, Task};
 use crate::core::message::{Report, Settings, ToAgent, ToManager, Verdict};
+use crate::core::moves::MoveId;
 use crate::core::record::{self, Epoch, Home, Mapping, Name};
 use crate::core::{Generation, Key, Time};
 use crate::store::{Condition, Revision, Transaction};
@@ -28,6 +29,8 @@ pub(super) struct Session {
     news: BTreeSet<Key>,
     /// More of these changed than could be queued.
     invalidate: bool,
+    /// Moves to tell of.
+    moves: BTreeSet<MoveId>,
     /// Networks to tell of.
     networks: BTreeSet<Vni>,
     /// Networks that were told of, and have not changed without the host since.
@@ -37,6 +40,33 @@ pub(super) struct Session {
     acked: u32,
     /// Since when one is waited for.
     waiting: Time,
+    /// With which pushes the agent had been sent all there was of a revision.
+    marks: VecDeque<(u32, Revision)>,
+    /// The last of these that it has acknowledged.
+    until: Revision,
+}
+
+impl Session {
+    /// The agent has acknowledged all that had changed until a revision, of those up to `reached`.
+    pub(super) fn acked_until(&self, reached: Revision) -> Revision {
+        match self.is_idle() && self.sent == self.acked {
+            true => reached,
+            false => self.until,
+        }
+    }
+
+    /// There is nothing to be told.
+    fn is_idle(&self) -> bool {
+        self.own.is_empty() && self.news.is_empty() && !self.invalidate
+    }
+
+    fn acknowledge(&mut self, number: u32) {
+        self.acked = number;
+        while let Some((_, until)) = self.marks.front().filter(|(sent, _)| *sent <= number) {
+            self.until = *until;
+            self.marks.pop_front();
+        }
+    }
 }
 
 impl Shard {
@@ -73,11 +103,14 @@ impl Shard {
             own: BTreeSet::new(),
             news: BTreeSet::new(),
             invalidate: false,
+            moves: BTreeSet::new(),
             networks: BTreeSet::new(),
             told: BTreeSet::new(),
             sent: 0,
             acked: 0,
             waiting: now,
+            marks: VecDeque::new(),
+            until: 0,
         };
         self.sessions.insert(id, session);
     }
@@ -130,15 +163,14 @@ impl Shard {
             ToManager::Forget(keys) => self.forget(id, &keys),
             ToManager::Ack(number) => {
                 if number > session.acked && number <= session.sent {
-                    session.acked = number;
+                    session.acknowledge(number);
                     session.waiting = now;
                     self.dirty.insert(id);
                 }
             }
             ToManager::Report(report) => self.reported(id, &report, out),
-            ToManager::Step { id: it, .. } | ToManager::Peers { id: it, .. } => {
-                out.push(Output::Send(id, ToAgent::NoMove(it)));
-            }
+            ToManager::Step { id: of, step, note } => self.stepped(id, of, step, note, now, out),
+            ToManager::Peers { id: of, keys } => self.peers(id, of, keys, now, out),
         }
     }
 
@@ -182,6 +214,7 @@ impl Shard {
             session.ready = true;
             session.networks = networks;
             self.dirty.insert(id);
+            self.tell_all_moves(id, host, out);
             out.push(Output::Send(id, ToAgent::Welcome(as_of)));
         }
     }
@@ -308,6 +341,19 @@ impl Shard {
         }
     }
 
+    pub(super) fn announce_move(&mut self, of: MoveId, vni: Vni, host: Locator) {
+        let Some(id) = self.by_host.get(&host) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(id).filter(|session| session.ready) {
+            session.moves.insert(of);
+            self.dirty.insert(*id);
+            if !session.told.contains(&vni) {
+                self.announce_network(vni, host);
+            }
+        }
+    }
+
     fn enqueue(&mut self, id: SessionId, key: Key, own: bool) {
         let Some(session) = self.sessions.get_mut(&id) else {
             if let Some(subscribers) = self.table.subscribers_mut(key) {
@@ -358,6 +404,7 @@ impl Shard {
         };
         for id in std::mem::take(&mut self.dirty) {
             self.flush_networks(id, as_of, out);
+            self.flush_moves(id, out);
             self.flush_pushes(id, as_of, now, out);
         }
     }
@@ -386,14 +433,31 @@ impl Shard {
         }
     }
 
+    fn flush_moves(&mut self, id: SessionId, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        for of in std::mem::take(&mut session.moves) {
+            self.tell_move(id, of, out);
+        }
+    }
+
     fn flush_pushes(&mut self, id: SessionId, as_of: Generation, now: Time, out: &mut Vec<Output>) {
         loop {
             let Some(session) = self.sessions.get_mut(&id) else {
                 return;
             };
             let room = session.sent - session.acked < self.config.window;
-            let nothing = session.own.is_empty() && session.news.is_empty() && !session.invalidate;
-            if !room || nothing {
+            if session.is_idle() {
+                let mark = (session.sent, as_of.revision());
+                match session.marks.back_mut() {
+                    Some(last) if last.0 == mark.0 => *last = mark,
+                    _ if session.sent == session.acked => session.until = mark.1,
+                    _ => session.marks.push_back(mark),
+                }
+                return;
+            }
+            if !room {
                 return;
             }
             if session.sent == session.acked {

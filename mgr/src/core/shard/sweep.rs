@@ -23,7 +23,7 @@ pub(super) struct Sweep {
 }
 
 impl Shard {
-    pub(super) fn sweep(&mut self, out: &mut Vec<Output>) {
+    pub(super) fn sweep(&mut self, now: Time, out: &mut Vec<Output>) {
         let Some(start) = Vni::new(1).map(|vni| Key::new(vni, Ipv4Addr::UNSPECIFIED)) else {
             return;
         };
@@ -50,7 +50,7 @@ impl Shard {
             self.review(*key, mapping);
         }
         if self.is_leader() {
-            self.clean(&piece, out);
+            self.clean(&piece, now, out);
         }
     }
 
@@ -69,13 +69,13 @@ impl Shard {
         }
     }
 
-    fn clean(&mut self, piece: &[(Key, Generation, Mapping)], out: &mut Vec<Output>) {
+    fn clean(&mut self, piece: &[(Key, Generation, Mapping)], now: Time, out: &mut Vec<Output>) {
         let mut transaction = Transaction::new();
         for (key, generation, mapping) in piece {
             if self.table.network(key.vni).is_none() && mapping.home != Home::Leaving {
                 // The network was deleted while the node was created.
                 let job = Job::new(Origin::Shard, Order::DeleteNode(mapping.node));
-                self.start(job, Time::default(), out);
+                self.start(job, now, out);
             }
             if transaction.writes.len() >= self.config.batch / 2 {
                 break;

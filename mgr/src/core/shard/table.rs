@@ -281,6 +281,10 @@ impl Table {
         &self.moves
     }
 
+    pub(super) fn manager(&self, id: u32) -> Option<Manager> {
+        self.managers.get(&id).map(|(manager, _)| *manager)
+    }
+
     /// The managers that are alive.
     pub fn managers(&self) -> impl Iterator<Item = (u32, Manager)> + '_ {
         self.managers
@@ -335,8 +339,7 @@ impl Table {
                 None => true,
             },
             Name::Manager(id) => set(&mut self.managers, id, value),
-            Name::Move(id) => self.set_move(id, value).1,
-            Name::Mapping(_) | Name::Node(_) => true,
+            Name::Mapping(_) | Name::Move(_) | Name::Node(_) => true,
         }
     }
 

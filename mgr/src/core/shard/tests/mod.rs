@@ -4,6 +4,7 @@
 
 mod claims;
 mod leader;
+mod moves;
 mod networks;
 mod orders;
 mod questions;
@@ -226,7 +227,9 @@ impl Rig {
     /// The one transaction that is under way.
     fn transaction(&mut self) -> (Flight, Transaction) {
         let commit = |output: &Output| match output {
-            Output::Commit(flight, transaction) => Some((*flight, transaction.clone())),
+            Output::Commit(flight, transaction) if !is_presence(transaction) => {
+                Some((*flight, transaction.clone()))
+            }
             _ => None,
         };
         let mut commits: Vec<_> = self.out.iter().filter_map(commit).collect();
@@ -238,7 +241,7 @@ impl Rig {
     fn is_writing(&self) -> bool {
         self.out
             .iter()
-            .any(|output| matches!(output, Output::Commit(..)))
+            .any(|output| matches!(output, Output::Commit(_, it) if !is_presence(it)))
     }
 
     /// Asks for a change of a node, and answers that the store holds this one.
@@ -266,6 +269,12 @@ impl Rig {
             _ => None,
         })
     }
+}
+
+/// Whether a transaction only says that the manager is alive.
+fn is_presence(transaction: &Transaction) -> bool {
+    let own = Name::Manager(9).bytes();
+    matches!(&transaction.writes[..], [Write::Put { key, .. }] if *key == own)
 }
 
 fn written(transaction: &Transaction, key: Key) -> Option<Mapping> {
