@@ -86,13 +86,18 @@ completions: user ## what shells need to complete ovctl's words, in out/completi
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: user man completions ## the programs, man pages and completions, under PREFIX (/usr/local)
+install: user man completions ## the programs, the unit, man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
 	install -D -m 0755 target/release/ovmgrd $(DESTDIR)$(PREFIX)/bin/ovmgrd
 	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
 	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
 	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl
 	install -D -m 0644 out/completions/fish $(SHARE)/fish/vendor_completions.d/ovctl.fish
+	install -D -m 0644 -t $(SHARE)/doc/ovnet Documentation/*.md mgr/ovmgrd.toml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|; s|/usr/share|$(PREFIX)/share|' mgr/ovmgrd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/ovmgrd.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/ovmgrd.service
 
 clean: ## remove what was built in the checkout
 	rm -rf out target

@@ -28,6 +28,8 @@
 
 mod address;
 mod apply;
+mod audit;
+mod backup;
 pub(crate) mod change;
 pub(crate) mod client;
 mod config;
@@ -41,6 +43,7 @@ mod peering;
 mod problem;
 mod rule;
 pub(crate) mod sides;
+mod token;
 pub(crate) mod watch;
 
 use clap::Subcommand;
@@ -72,6 +75,13 @@ pub(crate) enum Object {
     Move(moves::Command),
     /// Make objects what a document says (at a manager)
     Apply(apply::Command),
+    /// Tokens of the API (at a manager)
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Show what was to change something, and what was refused (at a manager)
+    Audit(audit::Command),
+    /// Write a backup of all there is to a file (at a manager)
+    Backup(backup::Command),
 }
 
 impl Object {
@@ -82,6 +92,9 @@ impl Object {
             Object::Address(command) => command.run(server, output),
             Object::Move(command) => command.run(server, output),
             Object::Apply(command) => command.run(server, output),
+            Object::Token(command) => command.run(server, output),
+            Object::Audit(command) => command.run(server, output),
+            Object::Backup(command) => command.run(server),
         }
     }
 }
