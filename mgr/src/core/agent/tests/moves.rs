@@ -171,7 +171,11 @@ fn the_source_freezes_when_told_and_sends_on_until_all_know() {
     rig.told(away(State::Freeze, 23));
     assert_eq!((rig.wanted(), rig.steps()), (vec![freeze()], vec![]));
     rig.pass(SECOND / 2);
-    assert_eq!(rig.wanted(), [freeze()], "again, until the kernel has done it");
+    assert_eq!(
+        rig.wanted(),
+        [freeze()],
+        "again, until the kernel has done it"
+    );
     rig.kernel(Event::Frozen(key(1)));
     assert_eq!(rig.steps(), step(Step::Frozen));
     rig.told(committed(away(State::Commit, 30)));
@@ -218,7 +222,10 @@ fn the_destination_is_ready_with_a_port_and_what_its_node_needs() {
     rig.told(here(State::Armed, 22));
     rig.told(here(State::Freeze, 23));
     rig.pass(SECOND * 10);
-    assert_eq!((rig.steps(), rig.operations(), rig.claims()), (vec![], vec![], vec![]));
+    assert_eq!(
+        (rig.steps(), rig.operations(), rig.claims()),
+        (vec![], vec![], vec![])
+    );
 
     rig.told(committed(here(State::Commit, 30)));
     assert_eq!(rig.operations(), [set(key(1), 30, Place::Local)]);
@@ -255,7 +262,10 @@ fn the_program_of_the_source_pauses_the_node_before_it_is_frozen() {
     rig.told(away(State::Prepare, 21));
     assert_eq!(rig.wanted(), []);
     rig.told(away(State::Armed, 22));
-    assert_eq!((rig.wanted(), rig.steps()), (vec![run(Role::Source)], vec![]));
+    assert_eq!(
+        (rig.wanted(), rig.steps()),
+        (vec![run(Role::Source)], vec![])
+    );
     rig.says(Notice::Converged);
     assert_eq!(rig.steps(), step(Step::Converged));
     rig.told(away(State::Freeze, 23));
@@ -297,7 +307,10 @@ fn the_node_is_reachable_at_the_destination_when_all_of_it_is_there() {
     assert_eq!(rig.operations(), [set(key(1), 30, Place::Local)]);
     assert_eq!(rig.wanted(), []);
     rig.kernel(Event::Active(key(1)));
-    assert_eq!((rig.wanted(), rig.steps()), (vec![say(Command::Resume)], vec![]));
+    assert_eq!(
+        (rig.wanted(), rig.steps()),
+        (vec![say(Command::Resume)], vec![])
+    );
     rig.says(Notice::Resumed);
     assert_eq!(rig.steps(), step(Step::Resumed));
     rig.says(Notice::Ended(None));
@@ -344,7 +357,10 @@ fn a_program_that_ends_too_early_fails_and_after_the_commit_it_is_run_again() {
     let mut rig = Rig::with_executor();
     rig.told(here(State::Prepare, 21));
     rig.says(Notice::Ended(None));
-    assert_eq!(rig.steps(), [(Step::Abort, "the executor ended too early".into())]);
+    assert_eq!(
+        rig.steps(),
+        [(Step::Abort, "the executor ended too early".into())]
+    );
 
     let mut rig = Rig::with_executor();
     rig.told(committed(here(State::Commit, 30)));
@@ -373,6 +389,7 @@ fn an_agent_that_is_started_in_the_middle_goes_on() {
             mappings: &[(key(1), local)],
             ports: &[(key(1), NODE)],
             frozen: &[key(1)],
+            errands: &[],
         };
         let config = Config::default();
         let agent = Agent::start(config, seat(1), 1, inherited, None, START, &mut out);
@@ -452,6 +469,46 @@ fn how_a_move_ended_that_is_not_told_of_any_more_is_asked() {
     assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Converged)));
     rig.told(away(State::Aborted, 24));
     assert_eq!(rig.wanted(), [Output::Thaw(vec![key(1)])]);
+}
+
+#[test]
+fn a_program_that_nobody_told_the_end_is_told_by_the_next_agent() {
+    let start = || {
+        let mut out = Vec::new();
+        let Output::Executor(errand) = run(Role::Source) else {
+            unreachable!()
+        };
+        let inherited = Inherited {
+            errands: &[errand],
+            ..Inherited::default()
+        };
+        let config = Config {
+            executor: true,
+            ..Config::default()
+        };
+        let agent = Agent::start(config, seat(1), 1, inherited, None, START, &mut out);
+        let now = START;
+        let mut rig = Rig { agent, now, out };
+        rig.pass(SECOND / 10);
+        assert_eq!(rig.wanted(), []);
+        rig
+    };
+    let mut rig = start();
+    rig.welcome();
+    assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Converged)));
+    rig.told(away(State::Aborted, 22));
+    let undo = [
+        run(Role::Source),
+        say(Command::Abort),
+        Output::Thaw(vec![key(1)]),
+    ];
+    assert_eq!(rig.wanted(), undo);
+
+    let mut rig = start();
+    rig.input(Input::Connected);
+    rig.told(committed(away(State::Active, 31)));
+    rig.hear(ToAgent::Welcome(generation(40)));
+    assert_eq!(rig.wanted(), [run(Role::Source), say(Command::Done)]);
 }
 
 #[test]
