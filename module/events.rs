@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Events for the listeners of the group `events`. Those that packets cause are rate limited per kind,
-//! and say how many the limit withheld. Any context.
+//! Events for the listeners of the group `events`. Those that packets cause are rate limited per kind, and
+//! per port where they say what its node does; they say how many the limit withheld. Any context.
 
 use crate::{
     host::{Host, Mapping},
     net::{bindings::*, device::Device, netlink, ratelimit::RateLimit},
     policy::{Direction, Passage},
+    port::Attachment,
 };
 use core::net::Ipv4Addr;
 use kernel::prelude::*;
@@ -14,6 +15,9 @@ use ovnet_engine::{DropReason, Locator, Mac, Vni};
 
 /// Events of one kind per second.
 const BURST: i32 = 100;
+
+/// Events of one kind per second about one port: what one node does hides nothing of what another does.
+const PORT_BURST: i32 = 50;
 
 /// Misses per second while somebody resolves them: of each address it is one, and who may ask for how many
 /// is limited already.
@@ -30,15 +34,9 @@ pub(crate) struct Limits {
     #[pin]
     question: RateLimit,
     #[pin]
-    new_address: RateLimit,
-    #[pin]
-    claim: RateLimit,
-    #[pin]
     stale: RateLimit,
     #[pin]
     expiry: RateLimit,
-    #[pin]
-    spoof: RateLimit,
     #[pin]
     forged: RateLimit,
     #[pin]
@@ -54,14 +52,33 @@ impl Limits {
         pin_init!(Self {
             miss <- RateLimit::new(BURST),
             question <- RateLimit::new(QUESTIONS),
-            new_address <- RateLimit::new(BURST),
-            claim <- RateLimit::new(BURST),
             stale <- RateLimit::new(BURST),
             expiry <- RateLimit::new(QUESTIONS),
-            spoof <- RateLimit::new(BURST),
             forged <- RateLimit::new(BURST),
             refused <- RateLimit::new(BURST),
             icmp <- RateLimit::new(ICMP_BURST),
+        })
+    }
+}
+
+/// The limits of a port.
+#[pin_data]
+pub(crate) struct PortLimits {
+    #[pin]
+    new_address: RateLimit,
+    #[pin]
+    claim: RateLimit,
+    #[pin]
+    spoof: RateLimit,
+}
+
+impl PortLimits {
+    /// Limits that nothing has used yet.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            new_address <- RateLimit::new(PORT_BURST),
+            claim <- RateLimit::new(PORT_BURST),
+            spoof <- RateLimit::new(PORT_BURST),
         })
     }
 }
@@ -94,27 +111,26 @@ impl Host {
     /// A node uses an address that its port has not been given (CH2).
     pub(crate) fn report_new_address(
         &self,
-        vni: Vni,
+        own: &Attachment,
         address: Ipv4Addr,
         mac: Mac,
         device: &Device,
     ) {
-        self.report_use(
-            &self.limits().new_address,
-            OVNET_EVENT_KIND_NEW_ADDRESS,
-            (vni, address, mac),
-            device,
-        );
+        let of = (own.network.vni, address, mac);
+        let limit = &own.limits.new_address;
+        self.report_use(limit, OVNET_EVENT_KIND_NEW_ADDRESS, of, device);
     }
 
     /// A node uses an address that is another node's (CH4).
-    pub(crate) fn report_claim(&self, vni: Vni, address: Ipv4Addr, mac: Mac, device: &Device) {
-        self.report_use(
-            &self.limits().claim,
-            OVNET_EVENT_KIND_CLAIM,
-            (vni, address, mac),
-            device,
-        );
+    pub(crate) fn report_claim(
+        &self,
+        own: &Attachment,
+        address: Ipv4Addr,
+        mac: Mac,
+        device: &Device,
+    ) {
+        let of = (own.network.vni, address, mac);
+        self.report_use(&own.limits.claim, OVNET_EVENT_KIND_CLAIM, of, device);
     }
 
     fn report_use(
@@ -159,13 +175,13 @@ impl Host {
     /// A node sent from a MAC or an address that is not its own.
     pub(crate) fn report_spoof(
         &self,
-        vni: Vni,
+        own: &Attachment,
         address: Option<Ipv4Addr>,
         mac: Mac,
         device: &Device,
     ) {
-        self.report(&self.limits().spoof, OVNET_EVENT_KIND_SPOOF, |message| {
-            message.put_u32(OVNET_A_EVENT_VNI, vni.get())?;
+        self.report(&own.limits.spoof, OVNET_EVENT_KIND_SPOOF, |message| {
+            message.put_u32(OVNET_A_EVENT_VNI, own.network.vni.get())?;
             if let Some(address) = address {
                 message.put_ipv4(OVNET_A_EVENT_ADDRESS, address)?;
             }

@@ -37,6 +37,8 @@ const SUBSTRATE_MISSES: u32 = 256;
 const TOLD_MISSES: u32 = 1024;
 /// Questions that a host may have open at a time.
 const HOST_MISSES: u32 = 4096;
+/// Questions that each port may have open whatever others ask: no crowd of nodes keeps another from asking.
+const PORT_RESERVE: u32 = 8;
 /// What may wait for one answer.
 const ROOM: Room = Room {
     packets: 64,
@@ -59,19 +61,31 @@ const BATCH: usize = 64;
 pub(crate) struct Budget {
     open: Atomic<u32>,
     max: u32,
+    /// How many of them the host's limit does not hold for.
+    reserve: u32,
 }
 
 impl Budget {
     /// The budget of a port.
     pub(crate) fn of_port() -> Self {
-        Budget::new(PORT_MISSES)
+        Budget {
+            reserve: PORT_RESERVE,
+            ..Budget::new(PORT_MISSES)
+        }
     }
 
     fn new(max: u32) -> Self {
         Budget {
             open: Atomic::new(0),
             max,
+            reserve: 0,
         }
+    }
+
+    /// Whether somebody may have one question more open on a host that has so many.
+    fn has_room(&self, all: u32) -> bool {
+        let open = self.open.load(Relaxed);
+        open < self.reserve || open < self.max && all < HOST_MISSES
     }
 }
 
@@ -294,9 +308,8 @@ impl Host {
 
     /// Whether somebody may ask for one address more.
     fn may_open_miss(&self, budget: &Budget) -> Result<(), DropReason> {
-        let free =
-            budget.open.load(Relaxed) < budget.max && self.misses().table.len() < HOST_MISSES;
-        free.then_some(()).ok_or(DropReason::MissLimit)
+        let room = budget.has_room(self.misses().table.len());
+        room.then_some(()).ok_or(DropReason::MissLimit)
     }
 
     /// Starts to ask for an address. Under the misses' lock.

@@ -3,7 +3,9 @@
 //! A port: the device of one node, and which node of which network that is.
 
 use crate::{
-    control, express,
+    control,
+    events::PortLimits,
+    express,
     host::{Host, Network},
     misses::Budget,
     net::{
@@ -49,6 +51,8 @@ pub(crate) struct Attachment {
     pub(crate) state: Atomic<u32>,
     /// When the node last sent from its own address; a word of a moment.
     pub(crate) used: Atomic<u32>,
+    /// How often its port is reported.
+    pub(crate) limits: Arc<PortLimits>,
 }
 
 /// An address or prefix that a node may send from beside its own address.
@@ -136,6 +140,8 @@ pub(crate) struct Port {
     attachment: RcuCell<Attachment>,
     /// Addresses that it may ask for at a time.
     budget: Arc<Budget>,
+    /// How often it is reported.
+    limits: Arc<PortLimits>,
     stats: PortStats,
 }
 
@@ -160,6 +166,11 @@ impl Port {
     /// Addresses that it may ask for at a time.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// How often it is reported.
+    pub(crate) fn limits(&self) -> &Arc<PortLimits> {
+        &self.limits
     }
 
     /// Whether it is the port of that node.
@@ -201,6 +212,7 @@ impl Driver for Port {
         Ok(Port {
             attachment: RcuCell::empty(),
             budget: Arc::new(Budget::of_port(), GFP_KERNEL)?,
+            limits: Arc::pin_init(PortLimits::new(), GFP_KERNEL)?,
             stats: PortStats::new()?,
         })
     }

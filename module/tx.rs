@@ -299,7 +299,7 @@ fn spoofed(
     watch: impl Observer,
 ) {
     watch.report(OVNET_EVENT_KIND_SPOOF, || {
-        host.report_spoof(own.network.vni, address, mac, device);
+        host.report_spoof(own, address, mac, device);
     });
 }
 
@@ -312,20 +312,19 @@ fn foreign(
     watch: impl Observer,
     rcu: Rcu<'_>,
 ) -> DropReason {
-    let vni = own.network.vni;
     let owned = host
-        .mapping(vni, address, rcu)
+        .mapping(own.network.vni, address, rcu)
         .is_some_and(|mapping| mapping.place.is_known());
     match (own.learns, owned) {
         (true, true) => {
             watch.report(OVNET_EVENT_KIND_CLAIM, || {
-                host.report_claim(vni, address, mac, device);
+                host.report_claim(own, address, mac, device);
             });
             DropReason::SpoofAddress
         }
         (true, false) => {
             watch.report(OVNET_EVENT_KIND_NEW_ADDRESS, || {
-                host.report_new_address(vni, address, mac, device);
+                host.report_new_address(own, address, mac, device);
             });
             DropReason::NewAddress
         }

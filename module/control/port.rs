@@ -287,6 +287,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
             _ => state_before,
         }),
         used: Atomic::new(used),
+        limits: device.driver().limits().clone(),
     }))?;
     count_port(host, vni, 1);
     if let Some((vni, _)) = old {
@@ -301,7 +302,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     }
     // Whether the new address took or not: a mapping that stayed would hold the device for ever.
     if let Some((vni, former)) = old.filter(|&old| old != (vni, address)) {
-        bury(host, vni, former, &device);
+        end(host, vni, former, &device);
     }
     installed?;
     place_others(host, vni, &device, asked.state, forward.as_ref())?;
@@ -489,10 +490,13 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     let rtnl = Rtnl::lock();
     let device = find_device(host, request, &rtnl)?;
     let _control = host.control().lock();
-    if !release(host, device.driver(), &device) {
+    let Some((vni, address)) = node_of(device.driver()) else {
         let text = c"that device is not configured as a port";
         return Err(Refusal::new(ENOENT, text).at(OVNET_A_PORT_IFINDEX));
-    }
+    };
+    // Without memory for what is to be known of the node from now on, the port stays.
+    bury(host, vni, address, &device)?;
+    release(host, device.driver(), &device);
     Ok(())
 }
 
@@ -502,12 +506,12 @@ pub(crate) fn detach(host: &Host, port: &Port, device: &Device) {
     release(host, port, device);
 }
 
-/// Detaches a port; says whether it was attached. Under the control lock.
-fn release(host: &Host, port: &Port, device: &Device) -> bool {
+/// Detaches a port, if it is attached, with or without memory. Under the control lock.
+fn release(host: &Host, port: &Port, device: &Device) {
     let Some((vni, address)) = node_of(port) else {
-        return false;
+        return;
     };
-    bury(host, vni, address, device);
+    end(host, vni, address, device);
     bury_others(host, device);
     leave_slot(host, port, None);
     // Setting nothing needs no memory.
@@ -521,19 +525,18 @@ fn release(host: &Host, port: &Port, device: &Device) -> bool {
     });
     count_port(host, vni, -1);
     host.report_port(device, None);
-    true
 }
 
 /// Ends the mapping of an address that a port no longer has, unless the node is elsewhere by now. What was
 /// known stays known: the tombstone keeps the generation. A port that stood by leaves the node where it is,
-/// and what waited goes there. Under the control lock.
-fn bury(host: &Host, vni: Vni, address: Ipv4Addr, device: &Device) {
+/// and what waited goes there. If it is refused, nothing has changed. Under the control lock.
+fn bury(host: &Host, vni: Vni, address: Ipv4Addr, device: &Device) -> Answer {
     let reader = rcu::read_lock();
     let Some(mapping) = host
         .mapping(vni, address, Rcu::from(&reader))
         .filter(|mapping| mapping.place.port().is_some_and(|port| port.is(device)))
     else {
-        return;
+        return Ok(());
     };
     let (gen, mac, left) = (mapping.gen, mapping.mac, mapping.expiry.left());
     let away = match &mapping.place {
@@ -548,13 +551,18 @@ fn bury(host: &Host, vni: Vni, address: Ipv4Addr, device: &Device) {
         Some(away) => (Place::Moved(away.clone()), Some(Place::Remote(away))),
         None => (Place::Deleted, None),
     };
-    let mut steps = [Some(first), then].into_iter().flatten();
-    let buried = steps.try_for_each(|place| {
-        let mapping = Mapping::new(gen, mac, place, Expiry::new(left));
-        install(host, vni, address, mapping).map_err(|_| ())
-    });
-    if buried.is_err() {
-        // Without memory for the new mapping the old one must go all the same: it holds the device.
+    let mapping = |place| Mapping::new(gen, mac, place, Expiry::new(left));
+    install(host, vni, address, mapping(first))?;
+    if then.is_some_and(|place| install(host, vni, address, mapping(place)).is_err()) {
+        // Whoever sends to the node asks where it is.
+        remove_mapping(host, key(vni, address));
+    }
+    Ok(())
+}
+
+/// The same, with or without memory: without, the mapping goes all the same, since it holds the device.
+fn end(host: &Host, vni: Vni, address: Ipv4Addr, device: &Device) {
+    if bury(host, vni, address, device).is_err() {
         remove_mapping(host, key(vni, address));
     }
 }
@@ -576,7 +584,7 @@ fn bury_others(host: &Host, device: &Device) {
         for &key in keys.iter().take(found) {
             let (vni, address) = unkey(key);
             if let Some(vni) = Vni::new(vni) {
-                bury(host, vni, address, device);
+                end(host, vni, address, device);
             }
         }
         if found < BATCH {

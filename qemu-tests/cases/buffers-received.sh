@@ -2,6 +2,7 @@
 # case: packets arrive the same however the substrate's device has laid them out: in parts, shared, summed, reassembled
 # rows: RX4 TX11 N05 N06 K09
 # timeout: 120
+# stock: it probes functions and takes what pktgen sends, which the debug kernel has not
 #
 #  A 10.0.0.2 ── R ── devices of the case
 #   v0

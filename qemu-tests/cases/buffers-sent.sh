@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: packets leave the same however the node has laid them out: in pages of its own, or duplicated
 # rows: TX6 TX11 N05
+# stock: it probes functions, which the debug kernel cannot
 #
 #  A 10.0.0.2 ── R ── fabric ── S ── G 10.0.0.3
 #   v0          sub            sub

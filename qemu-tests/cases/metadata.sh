@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: what a namespace noted about a packet stays there: connection, mark, route and time of receipt; a flow's hash goes along
 # rows: TX6 RX4 N07
+# stock: it probes functions, which the debug kernel cannot
 #
 #  A 10.0.0.2 ── R ── fabric ── S ── G 10.0.0.3
 #  tracks, marks    marks: 0x22    does neither

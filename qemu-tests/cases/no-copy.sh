@@ -2,6 +2,7 @@
 # case: no payload is copied between the port and the substrate, as on a plain route
 # rows: TX6 TX11 RX4
 # timeout: 120
+# stock: it probes functions, which the debug kernel cannot
 #
 #  A 10.0.0.2 ─── R ── fabric ── S ─── G 10.0.0.3     the overlay
 #    10.1.0.2 ─── R ── fabric ── S ─── 10.2.0.2       a plain route besides

@@ -2,6 +2,7 @@
 # case: packets that the receiving device chains together (rx-gro-list) arrive each as it was sent
 # rows: TX11 RX4 N06
 # timeout: 120
+# stock: it probes functions, which the debug kernel cannot
 #
 #  A 10.0.0.2 ── R ── fabric ══ S ── G 10.0.0.3
 #   v0          sub          cut  sub     v0

@@ -2,6 +2,7 @@
 # case: packets of a flow arrive in the order in which they were sent, whole or in the fast form
 # rows: TX6 AD7 A17
 # timeout: 120
+# stock: it probes functions, which the debug kernel cannot
 #
 #  A 10.0.0.2 ── R ── fabric ── S ── G 10.0.0.3
 #

@@ -88,6 +88,10 @@ impl Case {
             only: Some(Only::Debug((*reason).to_owned())),
             ..Case::from_rust(case)
         }));
+        cases.extend(cases::STOCK.iter().map(|(case, reason)| Case {
+            only: Some(Only::Stock((*reason).to_owned())),
+            ..Case::from_rust(case)
+        }));
         for entry in fs::read_dir(scripts)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "sh") {

@@ -79,10 +79,10 @@ fn set(name: &str, value: &str) -> Result<(), Failure> {
 }
 
 /// Whether something failed because memory ran out, or the kernel had none to
-/// answer with (netlink(7): `ENOBUFS`).
+/// answer with (netlink(7): `ENOBUFS`), or none for a socket (`ENFILE`).
 pub fn is_lack_of_memory(failure: &Failure) -> bool {
     use ovnet_uapi::Error::{Io, Overrun, Refused};
-    let lacks = |errno| matches!(errno, Errno::ENOMEM | Errno::ENOBUFS);
+    let lacks = |errno| matches!(errno, Errno::ENOMEM | Errno::ENOBUFS | Errno::ENFILE);
     if let Some(errno) = failure.downcast_ref::<Errno>() {
         return lacks(*errno);
     }

@@ -189,14 +189,15 @@ fn is_managed(generation: u64) -> bool {
     Generation::from_u64(generation).term() > 0
 }
 
-/// A mapping of the kernel as the state machine sees it, if it is a manager's and of another host's node.
+/// A mapping of the kernel as the state machine sees it, if it is a manager's and of another host's node, or
+/// another network's.
 pub(super) fn remote(mapping: &ovnet_uapi::Mapping) -> Option<(Key, Mapping)> {
-    let ordinary =
-        mapping.peer_vni.is_none() && mapping.external.is_none() && mapping.slot.is_none();
+    let ordinary = mapping.external.is_none() && mapping.slot.is_none();
     let generation = mapping.gen.filter(|gen| ordinary && is_managed(*gen))?;
-    let place = match (mapping.state, mapping.locator) {
-        (MappingState::Remote, Some(host)) => Place::Remote(host),
-        (MappingState::Moved, Some(host)) => Place::Moved(host),
+    let place = match (mapping.state, mapping.locator, mapping.peer_vni) {
+        (MappingState::Remote, Some(host), None) => Place::Remote(host),
+        (MappingState::Remote, Some(host), Some(vni)) => Place::Peer(host, vni),
+        (MappingState::Moved, Some(host), None) => Place::Moved(host),
         _ => return None,
     };
     let taken = Mapping {
@@ -239,7 +240,8 @@ impl Kernel {
                 let place = match self.ports.find(key) {
                     Some(_) => Place::Local,
                     None if paused.contains(&key) => Place::Pending,
-                    None => continue,
+                    // The port is another network's, which the manager will say.
+                    None => Place::Remote(self.own),
                 };
                 let generation = Generation::from_u64(gen);
                 let mac = None;
@@ -356,13 +358,14 @@ impl Kernel {
                     continue;
                 }
             };
-            let (state, host) = match mapping.place {
-                Place::Remote(host) => (MappingState::Remote, host),
-                Place::Moved(host) => (MappingState::Moved, host),
+            let (state, host, peer_vni) = match mapping.place {
+                Place::Remote(host) => (MappingState::Remote, host, None),
+                Place::Moved(host) => (MappingState::Moved, host, None),
+                Place::Peer(host, vni) => (MappingState::Remote, host, Some(vni)),
                 other => {
                     self.flush(&mut batch);
                     match other {
-                        Place::Local => self.set_local(key, mapping.generation),
+                        Place::Local => self.set_local(key, mapping.generation, mapping.mac),
                         Place::Negative => self.set_negative(key, mapping.generation),
                         // What arrives waits since the node's port was frozen.
                         _ => {}
@@ -382,6 +385,7 @@ impl Kernel {
                 state,
                 mac: mapping.mac.or(former),
                 gen: Some(mapping.generation.get()),
+                peer_vni,
                 ..MappingSet::remote(key.vni, key.address, host)
             });
         }
@@ -429,12 +433,28 @@ impl Kernel {
         }
     }
 
-    fn set_local(&mut self, key: Key, generation: Generation) {
+    /// Makes a node reachable here, with the MAC that the manager has for it, if it has one (`TX2`).
+    fn set_local(&mut self, key: Key, generation: Generation, mac: Option<Mac>) {
         let mac = match self.ports.find(key) {
-            Some((port, _)) if port.key == key => port.mac,
-            Some(_) => None,
+            Some((port, _)) if port.key == key => match mac {
+                Some(mac) if port.mac != Some(mac) => {
+                    let device = port.device;
+                    let set = PortSet {
+                        mac: Some(mac),
+                        ..PortSet::new(device.device(), key.vni, key.address)
+                    };
+                    let result = self.client.port_set(&set);
+                    if result.is_ok() {
+                        self.ports.renamed(device, mac);
+                    }
+                    self.done("give a node its MAC", result);
+                    Some(mac)
+                }
+                _ => port.mac,
+            },
+            Some(_) => mac,
             None => match self.give(key) {
-                true => None,
+                true => mac,
                 // The port is gone, and the state machine will hear of it.
                 false => return,
             },
@@ -631,7 +651,9 @@ mod tests {
         assert!(remote(&mapping(MappingState::Deleted, managed)).is_none());
         let mut peer = mapping(MappingState::Remote, managed);
         peer.peer_vni = Vni::new(8);
-        assert!(remote(&peer).is_none());
+        let host = Locator::new(0xfd00_000a, 2).unwrap();
+        let vni = Vni::new(8).unwrap();
+        assert_eq!(remote(&peer).unwrap().1.place, Place::Peer(host, vni));
         let mut other = mapping(MappingState::Remote, managed);
         other.mac = Some(Mac([2, 0, 0, 0, 0, 1]));
         assert_eq!(remote(&other).unwrap().1.mac, other.mac);

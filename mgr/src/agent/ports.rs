@@ -237,6 +237,13 @@ impl Ports {
         }
     }
 
+    /// A node has got another MAC.
+    pub(super) fn renamed(&mut self, device: DeviceId, mac: Mac) {
+        if let Some(port) = self.ports.get_mut(&device) {
+            port.mac = Some(mac);
+        }
+    }
+
     /// A node is to be taken for gone, though its port is there still.
     pub(super) fn gone(&mut self, key: Key) {
         self.attached.remove(&key);

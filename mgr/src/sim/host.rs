@@ -431,7 +431,7 @@ impl World {
                     self.stats.forwarded += u64::from(hops > 0);
                     return self.deliver(host, destination);
                 }
-                Some(Place::Remote(_) | Place::Moved(_) | Place::Local) => {
+                Some(Place::Remote(_) | Place::Moved(_) | Place::Peer(..) | Place::Local) => {
                     self.stats.forged += 1;
                     self.kernel_events(host, vec![KernelEvent::Forged(source)]);
                 }

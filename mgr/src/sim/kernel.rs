@@ -147,7 +147,8 @@ impl Kernel {
             },
             Some(Place::Remote(host)) => Found::Host(host),
             Some(Place::Moved(host)) => Found::Forward(host),
-            Some(Place::Pending | Place::Negative) => Found::Drop,
+            // What lies in other networks is not looked for here.
+            Some(Place::Peer(..) | Place::Pending | Place::Negative) => Found::Drop,
         }
     }
 }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 use ovnet_engine::Locator;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::api::Refusals;
 use crate::core::message::{ToAgent, ToManager};
 use crate::core::shard::{
-    Config, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
+    Alarm, Config, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
 };
 use crate::core::{record, Time};
 use crate::secret;
@@ -92,6 +93,7 @@ enum Event {
 /// The shard and what is around it.
 pub(crate) struct Engine {
     store: Arc<dyn Store>,
+    refusals: Refusals,
     shard: Shard,
     start: Instant,
     asks: mpsc::Receiver<Ask>,
@@ -106,8 +108,21 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// Keeps in the audit log what a host was refused.
+    fn keep(&self, alarm: &Alarm) {
+        let (host, method, target) = match alarm {
+            Alarm::ForgedClaim(host, key, node) | Alarm::Duplicate(host, key, node) => {
+                (host, "CLAIM", format!("node {node} {key}"))
+            }
+            Alarm::UnknownHost(host) | Alarm::DeadHost(host, _) => (host, "CONNECT", String::new()),
+            Alarm::Behind(..) | Alarm::Sighted(..) | Alarm::Stuck(..) => return,
+        };
+        let (who, why) = (format!("host {host}"), alarm.to_string());
+        self.refusals.keep(&who, method, &target, 403, &why);
+    }
+
     /// An engine on a store, and the way to reach it.
-    pub(crate) fn new(store: Arc<dyn Store>) -> (Self, Handle) {
+    pub(crate) fn new(store: Arc<dyn Store>, refusals: Refusals) -> (Self, Handle) {
         let (sender, asks) = mpsc::channel(1024);
         let (report, events) = mpsc::unbounded_channel();
         let id = u32::from_be_bytes(secret::random());
@@ -120,6 +135,7 @@ impl Engine {
         let shard = Shard::new(config, id, seed, Time::from_micros(0));
         let engine = Self {
             store,
+            refusals,
             shard,
             start: Instant::now(),
             asks,
@@ -295,7 +311,10 @@ impl Engine {
                         }
                     }
                 }
-                Output::Alarm(alarm) => tracing::warn!(target: "ovnet_mgr::alarm", "{alarm}"),
+                Output::Alarm(alarm) => {
+                    tracing::warn!(target: "ovnet_mgr::alarm", "{alarm}");
+                    self.keep(&alarm);
+                }
             }
         }
         if !self.held.is_empty() {

@@ -33,8 +33,18 @@ pub const CASE: Case = Case {
         "whichever allocation fails, a command is done or not done, says so, and can be repeated",
     rows: &[],
     guests: 1,
-    timeout: 180,
+    timeout: 240,
     run,
+};
+
+/// Nor is a device half made, or half gone.
+pub const LINKS: Case = Case {
+    name: "allocation-failures-links",
+    title: "whichever allocation fails, a device is made or not made, goes or stays, and can be tried again",
+    rows: &[],
+    guests: 1,
+    timeout: 180,
+    run: links,
 };
 
 /// More than any command makes.
@@ -45,6 +55,24 @@ const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 type Act<'a> = &'a dyn Fn(&mut Client) -> Result<(), Failure>;
 
 fn run() -> Result<(), Failure> {
+    over(|bench| {
+        bench.hosts_and_networks()?;
+        bench.ports()?;
+        bench.mappings()?;
+        bench.policy()?;
+        bench.dumps()
+    })
+}
+
+fn links() -> Result<(), Failure> {
+    over(|bench| {
+        bench.keeps_host.set(true);
+        bench.links()
+    })
+}
+
+/// Tries commands; says what any of them did wrong.
+fn over(commands: impl FnOnce(&Bench) -> Result<(), Failure> + Send) -> Result<(), Failure> {
     fault::prepare()?;
     draw("modprobe ovnet; ns R; ip -n R link add v0 type ovnet")?;
     within("R", || {
@@ -58,12 +86,7 @@ fn run() -> Result<(), Failure> {
             peer: vni(8)?,
             port: Device::here(if_nametoindex("v0")?),
         };
-        bench.hosts_and_networks()?;
-        bench.ports()?;
-        bench.mappings()?;
-        bench.policy()?;
-        bench.dumps()?;
-        bench.links()?;
+        commands(&bench)?;
         match bench.wrong.take() {
             wrong if wrong.is_empty() => Ok(()),
             wrong => Err(wrong.join("\n").into()),

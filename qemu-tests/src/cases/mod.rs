@@ -8,6 +8,7 @@ mod arp;
 mod arrival_check;
 mod batch;
 mod capture;
+mod crowd;
 mod destination_check;
 mod drop_names;
 mod dumps;
@@ -53,10 +54,10 @@ pub const ALL: &[Case] = &[
     arrival_check::CASE,
     batch::CASE,
     capture::CASE,
+    crowd::CASE,
     destination_check::CASE,
     destination_check::LIMIT,
     drop_names::CASE,
-    drop_names::PLACES,
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
@@ -80,8 +81,16 @@ pub const ALL: &[Case] = &[
 /// needs that others lack.
 pub const DEBUG: &[(Case, &str)] = &[
     (allocation_failures::CASE, crate::fault::NEEDS),
+    (allocation_failures::LINKS, crate::fault::NEEDS),
     (packets_without_memory::CASE, crate::fault::NEEDS),
 ];
+
+/// The Rust cases for distributed kernels alone, each with what it needs that
+/// the kernel that checks itself lacks.
+pub const STOCK: &[(Case, &str)] = &[(
+    drop_names::PLACES,
+    "it needs Open vSwitch, which the debug kernel has not",
+)];
 
 /// The number of the guest this runs in, from 1.
 pub fn guest() -> Result<usize, Failure> {

@@ -6,6 +6,7 @@
 //!                   the case is R's resolver
 //! ```
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use ovnet_uapi::{
-    Client, DropReason, Error, Event, EventKind, HostSet, Locator, MappingSet, MappingState,
-    ResolverState, Vni,
+    Client, Error, Event, EventKind, HostSet, Locator, MappingSet, MappingState, ResolverState, Vni,
 };
 
 use super::{Case, Failure};
 use crate::frame::{arp, ethernet, Ipv4, Ipv6, ARP, IPV4, IPV6, UDP};
 use crate::overlay::{
-    draw, fewer, host_mac, longer, same, substrate, virtual_mac, within, Host, Wire, FABRIC_MAC,
+    draw, fewer, host_mac, longer, patience, same, substrate, virtual_mac, within, Host, Wire,
+    FABRIC_MAC,
 };
 
 /// Packets wait for a resolver, which hears of each address once.
@@ -297,81 +298,135 @@ fn unanswered(stage: &mut Stage) -> Result<(), Failure> {
     stage.sub.silent()
 }
 
-/// A node that tries all addresses costs others nothing.
+/// What a scan was, seen from beside it.
+#[derive(Default)]
+struct Seen {
+    /// The most questions that were open at a time.
+    open: usize,
+    /// Questions that came, and that a limit withheld.
+    questions: u64,
+    withheld: u64,
+    /// Packets of B to a node that is known, and nodes that B asked for.
+    known: u64,
+    found: u8,
+}
+
+impl Stage {
+    /// Takes what R has said so far; says whether it asked for that node. All other questions are the
+    /// scan's.
+    fn heard(
+        &self,
+        node: Option<Ipv4Addr>,
+        wait: Duration,
+        seen: &mut Seen,
+    ) -> Result<bool, Failure> {
+        while let Some(event) = self.r.event_within(wait)? {
+            match event.kind {
+                EventKind::Miss if event.address == node => return Ok(true),
+                EventKind::Miss => {
+                    seen.questions += 1;
+                    seen.withheld += u64::from(event.suppressed.unwrap_or(0));
+                }
+                EventKind::Mapping => {}
+                other => return Err(format!("{other:?} of a scan").into()),
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a packet of B is on the substrate at once, since nothing else is there.
+    fn b_sends(&self, to: Ipv4Addr, mark: u8) -> Result<(), Failure> {
+        let frame = self.sub.receive()?;
+        let wanted = substrate(2, 0, 7, to).octets();
+        same("destination", frame.get(38..54), Some(&wanted[..]))?;
+        same("packet", frame.last().copied(), Some(mark))
+    }
+
+    /// B goes on as if nobody scanned: it sends to a node that is known, and finds another.
+    fn beside(&mut self, seen: &mut Seen) -> Result<(), Failure> {
+        let known = Ipv4Addr::new(10, 0, 0, 3);
+        let mark = (seen.known % 251) as u8;
+        self.b.send(&packet(B, known, mark))?;
+        self.b_sends(known, mark)?;
+        seen.known += 1;
+        let pending = self
+            .resolver
+            .mappings(None)?
+            .filter(|entry| matches!(entry, Ok(it) if it.state == MappingState::Pending))
+            .count();
+        seen.open = seen.open.max(pending);
+        if pending < PORT_MISSES || seen.found == u8::MAX {
+            self.heard(None, Duration::ZERO, seen)?;
+            return Ok(());
+        }
+        let node = Ipv4Addr::new(192, 168, 0, seen.found);
+        self.b.send(&packet(B, node, seen.found))?;
+        if !self.heard(Some(node), patience(), seen)? {
+            return Err(format!("nobody was asked for B's {node}").into());
+        }
+        self.answer(node)?;
+        self.b_sends(node, seen.found)?;
+        seen.found += 1;
+        Ok(())
+    }
+}
+
+/// A node that tries the addresses of a /8 costs a bounded number of questions, and others nothing.
 fn scanned(stage: &mut Stage) -> Result<(), Failure> {
-    let node = Ipv4Addr::new(10, 0, 0, 9);
-    let before = stage.resolver.stats()?;
     let done = AtomicBool::new(false);
-    let (a, b) = (&stage.a, &stage.b);
-    let (most, resolved) = thread::scope(|scope| {
+    let count = fewer(SCANNED);
+    let scanner = Wire::open("A", "v0")?;
+    let mut seen = Seen::default();
+    thread::scope(|scope| {
         let scan = scope.spawn(|| {
-            let first = u32::from(Ipv4Addr::new(10, 1, 0, 1));
-            let sent = (0..fewer(SCANNED)).try_for_each(|number| {
-                let to = Ipv4Addr::from(first + number);
-                a.send(&packet(A, to, 0)).map_err(|error| error.to_string())
+            let first = u32::from(Ipv4Addr::new(10, 0, 0, 0));
+            let sent = (1..=count).try_for_each(|number| {
+                let to = Ipv4Addr::from(first + number * ((1 << 24) / (count + 1)));
+                scanner
+                    .send(&packet(A, to, 0))
+                    .map_err(|error| error.to_string())
             });
             done.store(true, Ordering::Relaxed);
             sent
         });
-        let looked = (|| -> Result<(usize, bool), Failure> {
-            let (mut most, mut asked, mut resolved) = (0, false, false);
-            while !done.load(Ordering::Relaxed) {
-                let pending = stage
-                    .resolver
-                    .mappings(None)?
-                    .filter(|entry| matches!(entry, Ok(it) if it.state == MappingState::Pending))
-                    .count();
-                most = most.max(pending);
-                if pending >= PORT_MISSES && !asked {
-                    b.send(&packet(B, node, 0))?;
-                    asked = true;
-                }
-                while let Some(event) = stage.r.event_within(Duration::ZERO)? {
-                    if event.address == Some(node) && event.kind == EventKind::Miss && !resolved {
-                        let there = Locator::new(0xfd00_000a, 0x0001_0002)?;
-                        let answer = MappingSet::remote(vni()?, node, there);
-                        stage.resolver.mapping_set(&answer)?;
-                        resolved = true;
-                    }
-                }
-            }
-            Ok((most, resolved))
-        })();
+        let mut beside = Ok(());
+        while beside.is_ok() && !done.load(Ordering::Relaxed) {
+            beside = stage.beside(&mut seen).map_err(|error| error.to_string());
+        }
         let sent = scan.join().map_err(|_| "the scan panicked")?;
-        sent.and(looked.map_err(|error| error.to_string()))
-            .map_err(Failure::from)
+        sent.and(beside).map_err(Failure::from)
     })?;
-    same("B's node was asked for and found", resolved, true)?;
-    let frame = stage.sub.receive()?;
-    same("B's packet", frame.len() > 40, true)?;
-    // B's besides; and a dump is no snapshot: it may show what has ended beside what has come since.
-    if !(PORT_MISSES..2 * PORT_MISSES).contains(&most) {
-        return Err(format!("{most} questions open at a time").into());
-    }
-    thread::sleep(Duration::from_millis(500));
-    let after = stage.resolver.stats()?;
-    let dropped = |reason| {
-        let of = |stats: &ovnet_uapi::Stats| {
-            let drop = stats.drop.iter().find(|drop| drop.reason == Ok(reason));
-            drop.map_or(0, |drop| drop.packets)
-        };
-        of(&after) - of(&before)
-    };
-    let limited = dropped(DropReason::MissLimit);
-    let waited = dropped(DropReason::Unresolved);
-    same(
-        "dropped in all",
-        limited + waited,
-        u64::from(fewer(SCANNED)),
-    )?;
+    // Until the last has waited in vain.
+    stage.heard(None, longer(Duration::from_millis(500)), &mut seen)?;
+    let mut counted = stage.r.count()?;
+    let mut of = |what: &str| counted.remove(what).unwrap_or(0);
+    let (limited, waited) = (of("drop:miss-limit"), of("drop:unresolved"));
+    let (sent, bytes) = (of("tx-packets"), of("tx-bytes"));
+    println!(
+        "{count} addresses scanned: {waited} were asked for, {} at a time at most, by {} questions \
+         ({} withheld); {limited} were refused at once. Another port beside it sent {} packets to a \
+         known node and found {} others; it lost 0.",
+        seen.open, seen.questions, seen.withheld, seen.known, seen.found
+    );
+    same("what else was counted", counted, BTreeMap::new())?;
+    same("dropped in all", limited + waited, u64::from(count))?;
     same("refused at once, mostly", limited > waited, true)?;
-    stage.r.counted(&[
-        ("drop:miss-limit", limited),
-        ("drop:unresolved", waited),
-        ("tx-packets", 1),
-        ("tx-bytes", LENGTH),
-    ])?;
-    while stage.r.event_within(Duration::from_millis(100))?.is_some() {}
+    let b_sent = seen.known + u64::from(seen.found);
+    same("B's packets", (sent, bytes), (b_sent, b_sent * LENGTH))?;
+    same("B found nodes", seen.found > 0, true)?;
+    // B's besides; and a dump is no snapshot: it may show what has ended beside what has come since.
+    if !(PORT_MISSES..2 * PORT_MISSES).contains(&seen.open) {
+        return Err(format!("{} questions open at a time", seen.open).into());
+    }
+    // At once, and after 100 ms; what has waited for 200 ms is gone before the third.
+    if seen.withheld > 0 || !(waited..=2 * waited).contains(&seen.questions) {
+        let Seen {
+            questions,
+            withheld,
+            ..
+        } = seen;
+        return Err(format!("{questions} questions and {withheld} withheld for {waited}").into());
+    }
     Ok(())
 }
 

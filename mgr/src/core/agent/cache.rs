@@ -16,7 +16,7 @@ use crate::core::{Generation, Key, NodeId, Time};
 pub struct Entry {
     /// Its generation; none if the host may not know.
     pub generation: Generation,
-    /// Where the node is: [`Place::Remote`], [`Place::Moved`] or [`Place::Negative`].
+    /// Where the node is: [`Place::Remote`], [`Place::Moved`], [`Place::Peer`] or [`Place::Negative`].
     pub place: Place,
     /// The MAC others see, if not the derived one.
     pub mac: Option<Mac>,
@@ -45,7 +45,8 @@ impl Agent {
             Place::Remote(host) | Place::Moved(host) => {
                 Some((*key, entry.generation, host, entry.mac))
             }
-            Place::Local | Place::Pending | Place::Negative => None,
+            // One of another network is as well asked for after a boot.
+            Place::Peer(..) | Place::Local | Place::Pending | Place::Negative => None,
         };
         Image {
             seen: self.seen,
@@ -69,7 +70,7 @@ impl Agent {
         for (key, mapping) in mappings {
             self.see(mapping.generation);
             match mapping.place {
-                Place::Remote(_) | Place::Moved(_) => {
+                Place::Remote(_) | Place::Moved(_) | Place::Peer(..) => {
                     self.insert(*key, mapping.generation, mapping.place, mapping.mac, now);
                 }
                 // Nobody is there to release it any more, so it is asked what became of it.
@@ -105,7 +106,7 @@ impl Agent {
             return;
         };
         let known = match entry.place {
-            Place::Remote(host) | Place::Moved(host) => Some(host),
+            Place::Remote(host) | Place::Moved(host) | Place::Peer(host, _) => Some(host),
             Place::Local | Place::Pending | Place::Negative => None,
         };
         if from.is_some() && from != known {
@@ -171,6 +172,12 @@ impl Agent {
                 locator,
                 mac,
             } => (generation, Place::Remote(locator), mac),
+            Verdict::Peer {
+                generation,
+                locator,
+                mac,
+                vni,
+            } => (generation, Place::Peer(locator, vni), mac),
             Verdict::Absent { generation } => (generation, Place::Negative, None),
             Verdict::Refused => return self.refuse(key, as_of, now),
             Verdict::Yours {

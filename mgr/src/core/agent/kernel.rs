@@ -4,7 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use ovnet_engine::{Locator, Mac};
+use ovnet_engine::{Locator, Mac, Vni};
 
 use crate::core::{Generation, Key, NodeId};
 
@@ -86,6 +86,8 @@ pub enum Place {
     Remote(Locator),
     /// Behind another host's locator since a short while: what still arrives here is forwarded.
     Moved(Locator),
+    /// In another network, behind the locator of another host or of this one.
+    Peer(Locator, Vni),
     /// Nowhere for the moment: what arrives is held, within bounds.
     Pending,
     /// Nowhere.

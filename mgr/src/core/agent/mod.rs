@@ -344,9 +344,10 @@ impl Agent {
                 key,
                 attempt,
                 generation,
+                mac,
             } => {
                 self.see(generation);
-                self.granted(key, attempt, generation, now, out);
+                self.granted(key, attempt, (generation, mac), now, out);
             }
             ToAgent::Denied {
                 key,
@@ -407,7 +408,10 @@ impl Agent {
     }
 
     fn set(&mut self, key: Key, generation: Generation, place: Place) {
-        let mac = self.cache.get(&key).and_then(|entry| entry.mac);
+        let mac = match place {
+            Place::Local => self.ports.get(&key).and_then(Port::mac),
+            _ => self.cache.get(&key).and_then(|entry| entry.mac),
+        };
         let mapping = kernel::Mapping {
             generation,
             place,

@@ -20,10 +20,18 @@ pub(super) struct Port {
     pub(super) state: State,
     /// The generation of the binding; none while it is first claimed.
     pub(super) generation: Generation,
+    /// The MAC that the manager has for the node, if not the derived one.
+    mac: Option<Mac>,
     /// The claim whose answer counts.
     attempt: u32,
     pub(super) tries: u32,
     due: Time,
+}
+
+impl Port {
+    pub(super) fn mac(&self) -> Option<Mac> {
+        self.mac
+    }
 }
 
 /// What a port waits for. Only a bound port's mapping is local in the kernel.
@@ -77,6 +85,7 @@ impl Agent {
                 node,
                 state,
                 generation,
+                mac: None,
                 attempt,
                 tries: 0,
                 due,
@@ -98,6 +107,7 @@ impl Agent {
                 node,
                 state,
                 generation,
+                mac: None,
                 attempt,
                 tries: 0,
                 due,
@@ -116,6 +126,7 @@ impl Agent {
             node,
             state: State::Claiming,
             generation: Generation::NONE,
+            mac: None,
             attempt,
             tries: 0,
             due: Time::default(),
@@ -169,7 +180,7 @@ impl Agent {
         &mut self,
         key: Key,
         attempt: u32,
-        generation: Generation,
+        (generation, mac): (Generation, Option<Mac>),
         now: Time,
         out: &mut Vec<Output>,
     ) {
@@ -180,6 +191,7 @@ impl Agent {
                 node,
                 state: State::Claiming,
                 generation,
+                mac,
                 attempt,
                 tries: 0,
                 due: now,
@@ -196,6 +208,7 @@ impl Agent {
                     State::Claiming | State::Bound => {
                         port.state = State::Bound;
                         port.generation = generation;
+                        port.mac = mac;
                         port.tries = 0;
                         self.cache.remove(&key);
                         self.asks.remove(&key);
@@ -253,9 +266,9 @@ impl Agent {
             // Whatever has changed, now may be the time. A binding to this host is none that
             // has changed: a grant is on its way, or is asked for again in time.
             let (news, own) = match verdict {
-                Verdict::Found { generation, .. } | Verdict::Absent { generation } => {
-                    (generation, false)
-                }
+                Verdict::Found { generation, .. }
+                | Verdict::Peer { generation, .. }
+                | Verdict::Absent { generation } => (generation, false),
                 Verdict::Yours {
                     generation, held, ..
                 } => (generation, !held),
@@ -317,7 +330,10 @@ impl Agent {
             } => {
                 self.bound_elsewhere(key, generation, Some((locator, mac)), now);
             }
-            Verdict::Absent { generation } => self.bound_elsewhere(key, generation, None, now),
+            // What another network has there is no matter of this network's node.
+            Verdict::Peer { generation, .. } | Verdict::Absent { generation } => {
+                self.bound_elsewhere(key, generation, None, now);
+            }
             // The host has nothing to do with the network any more, so the binding is gone.
             Verdict::Refused => {
                 let over = matches!(port.state, State::Releasing | State::Held);

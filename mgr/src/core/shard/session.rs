@@ -252,6 +252,7 @@ impl Shard {
                 }
                 let before = self.table.set_mapping(key, &after, revision);
                 if before.is_none() {
+                    self.take_name_back(key);
                     for session in self.vacancies.asked.remove(&key).unwrap_or_default() {
                         if let Some(subscribers) = self.table.subscribers_mut(key) {
                             subscribers.add(session);
@@ -271,6 +272,7 @@ impl Shard {
                     self.vacancies.order.push_back((now, key));
                     self.vacancies.asked.insert(key, subscribers.clone());
                 }
+                self.lend_name(key, &subscribers);
                 self.announce(key, subscribers);
                 (Some(before), None)
             }
@@ -285,9 +287,46 @@ impl Shard {
         }
     }
 
+    /// Who knows an address as that of another network's node is to hear that it is this network's.
+    fn take_name_back(&mut self, key: Key) {
+        for peer in self.table.peers(key.vni) {
+            let there = Key::new(peer, key.address);
+            let sessions: Vec<_> = self.table.subscribers(there).collect();
+            for id in sessions {
+                let host = self.sessions.get(&id).map(|session| session.host);
+                if host.is_some_and(|host| self.table.is_present(host, key.vni)) {
+                    if let Some(subscribers) = self.table.subscribers_mut(key) {
+                        subscribers.add(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who knows an address that is no longer this network's may come to know it as another network's.
+    fn lend_name(&mut self, key: Key, sessions: &[SessionId]) {
+        let Some(there) = self.table.beyond(key) else {
+            return;
+        };
+        if let Some(subscribers) = self.table.subscribers_mut(there) {
+            for session in sessions {
+                subscribers.add(*session);
+            }
+        }
+    }
+
     fn announce(&mut self, key: Key, subscribers: Vec<SessionId>) {
-        for session in subscribers {
-            self.enqueue(session, key, false);
+        let alone = self.table.peers(key.vni).is_empty();
+        for id in subscribers {
+            let host = self.sessions.get(&id).map(|session| session.host);
+            match host.filter(|_| !alone) {
+                Some(host) => {
+                    for name in self.table.names(key, host) {
+                        self.enqueue(id, name, false);
+                    }
+                }
+                None => self.enqueue(id, key, false),
+            }
         }
     }
 

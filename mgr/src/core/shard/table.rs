@@ -5,7 +5,7 @@
 //! A million mappings are a normal load, so one takes 32 bytes: hosts, and hosts in an epoch, are
 //! numbers here, and MACs that are not derived are kept apart, since few are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
@@ -27,6 +27,8 @@ pub struct Table {
     macs: BTreeMap<Key, Mac>,
     places: Places,
     networks: BTreeMap<Vni, (Network, Revision)>,
+    /// Each network that is admitted, with each that admits it.
+    admitted: BTreeSet<(Vni, Vni)>,
     hosts: BTreeMap<Locator, (Host, Revision)>,
     epochs: BTreeMap<Locator, (Epoch, Revision)>,
     organisations: BTreeMap<String, (Organisation, Revision)>,
@@ -50,6 +52,11 @@ struct Slot {
     subscribers: Subscribers,
 }
 
+/// The least number of a network.
+const FIRST: Vni = match Vni::new(1) {
+    Some(vni) => vni,
+    None => panic!("a network has the number 1"),
+};
 /// In place of a host's number.
 const NOWHERE: u32 = u32::MAX;
 /// In place of a home's number.
@@ -303,7 +310,20 @@ impl Table {
             })
         }
         match name {
-            Name::Network(vni) => set(&mut self.networks, vni, value),
+            Name::Network(vni) => {
+                let admits = |table: &Table| {
+                    let network = table.network(vni);
+                    network.map_or_else(Vec::new, |(network, _)| network.admits.clone())
+                };
+                for peer in admits(self) {
+                    self.admitted.remove(&(peer, vni));
+                }
+                let sound = set(&mut self.networks, vni, value);
+                for peer in admits(self) {
+                    self.admitted.insert((peer, vni));
+                }
+                sound
+            }
             Name::Host(host) => set(&mut self.hosts, host, value),
             Name::Epoch(host) => set(&mut self.epochs, host, value),
             Name::Organisation(name) => set(&mut self.organisations, name, value),
@@ -461,10 +481,43 @@ impl Table {
 
     /// The networks whose nodes nodes of this one may talk to.
     pub(super) fn admitting(&self, vni: Vni) -> impl Iterator<Item = Vni> + '_ {
-        self.networks
-            .iter()
-            .filter(move |(_, (network, _))| network.admits.contains(&vni))
-            .map(|(admitting, _)| *admitting)
+        let from = self.admitted.range((vni, FIRST)..);
+        from.take_while(move |(admitted, _)| *admitted == vni)
+            .map(|(_, admitting)| *admitting)
+    }
+
+    /// The networks that a network has a peering with, in either direction.
+    pub(super) fn peers(&self, vni: Vni) -> BTreeSet<Vni> {
+        let admits = self.network(vni).map(|(network, _)| &network.admits);
+        let admits = admits.into_iter().flatten().copied();
+        let peers = admits.chain(self.admitting(vni));
+        peers.filter(|peer| *peer != vni).collect()
+    }
+
+    /// The mapping that an address stands for which is no node's of its network: that of the first
+    /// network among the peers that has it.
+    pub(super) fn beyond(&self, key: Key) -> Option<Key> {
+        if self.mappings.contains_key(&key) {
+            return None;
+        }
+        let peers = self.peers(key.vni).into_iter();
+        let mut there = peers.map(|peer| Key::new(peer, key.address));
+        there.find(|there| self.mappings.contains_key(there))
+    }
+
+    /// By which keys a host knows a mapping: its own, and its address in the networks of the host that
+    /// have a peering with its own.
+    pub(super) fn names(&self, key: Key, host: Locator) -> Vec<Key> {
+        let peers = self.peers(key.vni).into_iter();
+        let peers = peers.filter(|peer| self.is_present(host, *peer));
+        let names = peers.map(|peer| Key::new(peer, key.address));
+        let mut names: Vec<_> = names
+            .filter(|name| !self.mappings.contains_key(name))
+            .collect();
+        if names.is_empty() || self.is_present(host, key.vni) {
+            names.push(key);
+        }
+        names
     }
 
     /// Whether a network has an address.

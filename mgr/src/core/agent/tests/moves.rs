@@ -409,6 +409,7 @@ fn an_agent_that_is_started_in_the_middle_goes_on() {
         key: key(1),
         attempt: claim.attempt,
         generation: generation(20),
+        mac: None,
     });
     let wanted = rig.wanted();
     assert!(!wanted.is_empty() && wanted.iter().all(|it| *it == freeze()));
@@ -424,6 +425,7 @@ fn an_agent_that_is_started_in_the_middle_goes_on() {
         key: key(1),
         attempt: claim.attempt,
         generation: generation(20),
+        mac: None,
     });
     assert_eq!(rig.wanted(), [Output::Thaw(vec![key(1)])]);
 }
@@ -527,6 +529,7 @@ fn a_later_boot_of_the_destination_claims_the_node() {
         key: key(1),
         attempt: claim.attempt,
         generation: generation(31),
+        mac: None,
     });
     assert_eq!(rig.operations(), [set(key(1), 31, Place::Local)]);
     rig.kernel(Event::Active(key(1)));
