@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: a move whose agents or manager die, or whose wires are cut, at any step completes or never was
 # rows: MV1 MV3 OP3
-# timeout: 1200
+# timeout: 1500
 #
 #  A 10.0.0.2 ── R ── fabric ──┬── S ── v0 ┐
 #                        M ────┤           ├ br0 G 10.0.0.3
@@ -36,8 +36,8 @@ case $1 in
     done
     ;;
   destination)
-    ovctl port add "$own" --netns G --net "$OVNET_NETWORK" --addr "$OVNET_ADDRESS" --node "$OVNET_NODE" ||
-      ovctl port show "$own" --netns G --json | grep -q "$OVNET_NODE" || { echo failed no port; exit 1; }
+    ovctl port set "$own" --netns G --net "$OVNET_NETWORK" --address "$OVNET_ADDRESS" --node "$OVNET_NODE" ||
+      { echo failed no port; exit 1; }
     stall prepare
     echo "prepared $place/image"
     {

@@ -97,7 +97,8 @@ daemon() {
 fn run() -> Result<(), Failure> {
     let result = play(MOVES);
     if result.is_err() {
-        draw("tail -n 40 $DAEMONS/*.log /tmp/executor.log")?;
+        // What there is of it.
+        let _ = draw("tail -n 40 $DAEMONS/*.log /tmp/executor.log");
     }
     result
 }
