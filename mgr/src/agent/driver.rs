@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::cache;
+use super::errands::Errands;
 use super::executor::Executors;
 use super::hint::Hints;
 use super::kernel::{Inherited, News as FromKernel, Request};
@@ -31,6 +32,7 @@ pub(super) struct Setup {
     pub(super) from_kernel: mpsc::UnboundedReceiver<FromKernel>,
     pub(super) hints: Hints,
     pub(super) executor: Option<PathBuf>,
+    pub(super) errands: Errands,
     pub(super) inherited: Inherited,
     pub(super) image: Option<Image>,
     pub(super) cache: PathBuf,
@@ -65,6 +67,7 @@ impl Driver {
             mappings: &setup.inherited.mappings,
             ports: &setup.inherited.ports,
             frozen: &setup.inherited.frozen,
+            errands: &setup.errands.read(),
         };
         let mut out = Vec::new();
         let agent = Agent::start(
@@ -90,7 +93,7 @@ impl Driver {
             kernel: setup.kernel,
             from_kernel: setup.from_kernel,
             hints: setup.hints,
-            executors: Executors::new(setup.executor),
+            executors: Executors::new(setup.executor, setup.errands),
             cache: setup.cache,
             unsaved: true,
             saving: None,

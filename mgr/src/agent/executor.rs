@@ -21,6 +21,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
+use super::errands::Errands;
 use crate::core::agent::executor::{Command, Errand, Notice};
 use crate::core::moves::MoveId;
 
@@ -41,6 +42,7 @@ pub(super) struct Task {
 /// The programs that run.
 pub(super) struct Executors {
     program: Option<PathBuf>,
+    errands: Errands,
     running: BTreeMap<MoveId, mpsc::UnboundedSender<Command>>,
     /// What is to be said to programs that are about to be run.
     early: BTreeMap<MoveId, Vec<Command>>,
@@ -49,10 +51,11 @@ pub(super) struct Executors {
 }
 
 impl Executors {
-    pub(super) fn new(program: Option<PathBuf>) -> Executors {
+    pub(super) fn new(program: Option<PathBuf>, errands: Errands) -> Executors {
         let (report, notices) = mpsc::unbounded_channel();
         Executors {
             program,
+            errands,
             running: BTreeMap::new(),
             early: BTreeMap::new(),
             report,
@@ -83,6 +86,7 @@ impl Executors {
             // Whoever reads is in the next line.
             let _ = commands.send(command);
         }
+        self.errands.begin(&task.errand);
         self.running.insert(id, commands);
         let report = self.report.clone();
         tokio::spawn(async move {
@@ -114,8 +118,11 @@ impl Executors {
     pub(super) async fn next(&mut self) -> (MoveId, Notice) {
         match self.notices.recv().await {
             Some((id, notice)) => {
-                if matches!(notice, Notice::Ended(_)) {
+                if let Notice::Ended(status) = &notice {
                     self.running.remove(&id);
+                    if status.is_none() {
+                        self.errands.end(id);
+                    }
                 }
                 (id, notice)
             }
@@ -291,7 +298,7 @@ mod tests {
                 .unwrap();
             assert!(install.wait().unwrap().success());
             Rig {
-                executors: Executors::new(Some(path)),
+                executors: Executors::new(Some(path), errands(&directory)),
                 directory,
             }
         }
@@ -324,6 +331,10 @@ mod tests {
             },
             device: Some(("v0".into(), Some("G".into()))),
         }
+    }
+
+    fn errands(directory: &tempfile::TempDir) -> Errands {
+        Errands::in_directory(directory.path().join("moves"))
     }
 
     fn prepared(text: &str) -> Notice {
@@ -368,8 +379,10 @@ mod tests {
         for notice in [Notice::Converged, Notice::Paused, Notice::Sent] {
             assert_eq!(rig.hears().await, notice);
         }
+        assert_eq!(errands(&rig.directory).read(), [task(Role::Source).errand]);
         rig.executors.say(ID, Command::Done);
         assert_eq!(rig.hears().await, Notice::Ended(None));
+        assert_eq!(errands(&rig.directory).read(), []);
     }
 
     #[tokio::test]
@@ -382,11 +395,14 @@ mod tests {
         assert_eq!(rig.hears().await, Notice::Failed("no room".into()));
         let status = "the executor ended with exit status: 3";
         assert_eq!(rig.hears().await, Notice::Ended(Some(status.into())));
+        assert_eq!(errands(&rig.directory).read(), [task(Role::Source).errand]);
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_has_ended_badly() {
-        let mut executors = Executors::new(Some("/no/such/program".into()));
+        let directory = tempfile::tempdir().unwrap();
+        let program = Some("/no/such/program".into());
+        let mut executors = Executors::new(program, errands(&directory));
         executors.run(task(Role::Start));
         let (_, Notice::Ended(Some(text))) = executors.next().await else {
             panic!("it runs");

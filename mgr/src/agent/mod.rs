@@ -14,6 +14,7 @@
 mod boot;
 mod cache;
 mod driver;
+mod errands;
 mod executor;
 mod hint;
 mod kernel;
@@ -123,6 +124,7 @@ pub(crate) async fn start(
         image,
         cache: config.cache.clone(),
         executor: config.executor.clone(),
+        errands: errands::Errands::in_directory(config.directory.join("moves")),
         seat: Seat { host: own, epoch },
         metrics,
     });

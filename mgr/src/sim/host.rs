@@ -143,6 +143,7 @@ impl World {
                 mappings: &mappings,
                 ports: &ports,
                 frozen: &frozen,
+                errands: &[],
             },
             image.as_ref(),
             now,

@@ -182,6 +182,8 @@ pub struct Inherited<'a> {
     pub ports: &'a [(Key, NodeId)],
     /// Those addresses of its ports that are frozen for a move.
     pub frozen: &'a [Key],
+    /// What the program that moves nodes was run for, and may not know the end of.
+    pub errands: &'a [Errand],
 }
 
 impl Agent {
@@ -221,6 +223,7 @@ impl Agent {
             counters: Counters::default(),
         };
         agent.take_over(inherited.mappings, inherited.ports, now);
+        agent.take_over_moves(inherited.errands, now);
         if let Some(image) = image {
             agent.restore(image, now);
         }

@@ -17,7 +17,7 @@ use super::kernel::Place;
 use super::port::State as PortState;
 use super::{Agent, Output, Timer};
 use crate::core::message::{Move, ToManager};
-use crate::core::moves::{MoveId, Reason, Side, State, Step};
+use crate::core::moves::{MoveId, Reason, Seat, Side, State, Step};
 use crate::core::{Generation, Key, Time};
 
 /// A move that this host has a part in.
@@ -27,6 +27,8 @@ pub(super) struct Moving {
     side: Side,
     /// It was told of on this connection.
     current: bool,
+    /// It is known only because an earlier agent has run the program for it.
+    left: bool,
     since: Time,
     /// What is being done about it, how often, and when to do that again.
     doing: Todo,
@@ -111,7 +113,7 @@ impl Agent {
         }
         let id = told.id;
         if let Some(known) = self.moves.get_mut(&id) {
-            known.current = true;
+            (known.current, known.left) = (true, known.left && told.state.is_over());
             if told.as_of < known.told.as_of {
                 return;
             }
@@ -133,19 +135,64 @@ impl Agent {
         self.advance_move(id, now, out);
     }
 
+    /// Programs that an earlier agent has run are to hear how their moves have ended.
+    pub(super) fn take_over_moves(&mut self, errands: &[Errand], now: Time) {
+        for errand in errands {
+            let peer = Seat {
+                host: errand.peer,
+                epoch: 0,
+            };
+            let (side, from, to) = match errand.role {
+                Role::Source => (Side::Source, self.seat, peer),
+                _ => (Side::Destination, peer, self.seat),
+            };
+            let told = Move {
+                id: errand.id,
+                as_of: Generation::NONE,
+                node: errand.node,
+                keys: errand
+                    .keys
+                    .iter()
+                    .map(|key| (*key, Generation::NONE))
+                    .collect(),
+                from,
+                to,
+                reason: match errand.role {
+                    Role::Start => Reason::Failure,
+                    _ => Reason::Operator,
+                },
+                state: State::Prepare,
+                endpoint: errand.endpoint.clone(),
+                peers: None,
+                failure: String::new(),
+            };
+            let known = Moving {
+                current: false,
+                left: true,
+                ..Moving::new(told, side, now)
+            };
+            self.moves.insert(errand.id, known);
+        }
+    }
+
     /// The manager knows of no such move any more: whose the node is, the claims of its addresses
     /// show.
     pub(super) fn no_move(&mut self, id: MoveId, now: Time, out: &mut Vec<Output>) {
         let Some(known) = self.moves.get_mut(&id) else {
             return;
         };
+        // A program whose node may be anywhere is told nothing.
+        if known.left {
+            let keys: Vec<_> = known.keys().collect();
+            self.moves.remove(&id);
+            return self.outbox.claim.extend(keys);
+        }
         match (known.side, known.told.state.is_committed()) {
             (Side::Source, false) => {
                 let keys: Vec<_> = known.keys().collect();
                 self.moves.remove(&id);
                 self.frozen.extend(&keys);
-                self.outbox.claim.extend(keys);
-                return;
+                return self.outbox.claim.extend(keys);
             }
             (_, true) => known.told.state = State::Settled,
             (Side::Destination, false) => known.told.state = State::Aborted,
@@ -388,6 +435,9 @@ impl Agent {
 
     /// What a move asks of this host next.
     fn next_of_move(&self, it: &Moving, now: Time) -> Todo {
+        if it.left && !self.link.is_up() {
+            return Todo::Wait;
+        }
         if self.link.is_up() && !it.current {
             // It is over, and that is what the answer to any step will say.
             return Todo::Step(match it.side {
@@ -578,7 +628,10 @@ impl Agent {
             return;
         };
         let keys: Vec<_> = it.keys().collect();
-        if it.program.runs {
+        if it.program.runs || it.left {
+            if it.left {
+                out.push(Output::Executor(it.errand()));
+            }
             let command = match it.told.state {
                 State::Aborted => Command::Abort,
                 _ => Command::Done,
@@ -626,6 +679,7 @@ impl Moving {
             told,
             side,
             current: true,
+            left: false,
             since: now,
             doing: Todo::Wait,
             tries: 0,

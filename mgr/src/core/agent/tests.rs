@@ -79,6 +79,7 @@ impl Rig {
             mappings,
             ports,
             frozen: &[],
+            errands: &[],
         };
         let seat = Seat {
             host: host(1),

@@ -389,6 +389,7 @@ fn an_agent_that_is_started_in_the_middle_goes_on() {
             mappings: &[(key(1), local)],
             ports: &[(key(1), NODE)],
             frozen: &[key(1)],
+            errands: &[],
         };
         let config = Config::default();
         let agent = Agent::start(config, seat(1), 1, inherited, None, START, &mut out);
@@ -470,6 +471,46 @@ fn how_a_move_ended_that_is_not_told_of_any_more_is_asked() {
     assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Converged)));
     rig.told(away(State::Aborted, 24));
     assert_eq!(rig.wanted(), [Output::Thaw(vec![key(1)])]);
+}
+
+#[test]
+fn a_program_that_nobody_told_the_end_is_told_by_the_next_agent() {
+    let start = || {
+        let mut out = Vec::new();
+        let Output::Executor(errand) = run(Role::Source) else {
+            unreachable!()
+        };
+        let inherited = Inherited {
+            errands: &[errand],
+            ..Inherited::default()
+        };
+        let config = Config {
+            executor: true,
+            ..Config::default()
+        };
+        let agent = Agent::start(config, seat(1), 1, inherited, None, START, &mut out);
+        let now = START;
+        let mut rig = Rig { agent, now, out };
+        rig.pass(SECOND / 10);
+        assert_eq!(rig.wanted(), []);
+        rig
+    };
+    let mut rig = start();
+    rig.welcome();
+    assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Converged)));
+    rig.told(away(State::Aborted, 22));
+    let undo = [
+        run(Role::Source),
+        say(Command::Abort),
+        Output::Thaw(vec![key(1)]),
+    ];
+    assert_eq!(rig.wanted(), undo);
+
+    let mut rig = start();
+    rig.input(Input::Connected);
+    rig.told(committed(away(State::Active, 31)));
+    rig.hear(ToAgent::Welcome(generation(40)));
+    assert_eq!(rig.wanted(), [run(Role::Source), say(Command::Done)]);
 }
 
 #[test]
