@@ -394,15 +394,16 @@ impl Table {
         self.organisations.get(name)
     }
 
-    /// Whether a network or a host is an organisation's.
-    pub(super) fn is_organisation_used(&self, name: &str) -> bool {
-        self.networks
-            .values()
-            .any(|(network, _)| network.organisation == name)
-            || self
-                .hosts
-                .values()
-                .any(|(host, _)| host.organisation == name)
+    /// A network or a host of an organisation, and the revision of its record.
+    pub(super) fn belonging_to(&self, organisation: &str) -> Option<(Name, Revision)> {
+        let network = self.networks.iter().find_map(|(vni, (network, revision))| {
+            (network.organisation == organisation).then_some((Name::Network(*vni), *revision))
+        });
+        network.or_else(|| {
+            self.hosts.iter().find_map(|(locator, (host, revision))| {
+                (host.organisation == organisation).then_some((Name::Host(*locator), *revision))
+            })
+        })
     }
 
     /// The boots of a host, and the revision of the record; 0 if there is none.
