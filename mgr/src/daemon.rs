@@ -156,7 +156,7 @@ async fn start_system(
     if made.map_err(|error| Error::Identity(error.to_string()))? {
         tracing::info!(file = %path.display(), "made the first token for administrators");
     }
-    let (engine, handle) = Engine::new(Arc::clone(&store));
+    let (engine, handle) = Engine::new(Arc::clone(&store), metrics.clone());
     parts.spawn(async move {
         engine.run().await;
         "the engine"
