@@ -16,7 +16,7 @@ mod cache;
 mod driver;
 mod hint;
 mod kernel;
-mod link;
+pub mod link;
 mod listener;
 mod networks;
 mod ports;
