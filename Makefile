@@ -15,7 +15,7 @@ export KERNEL V
 
 .DEFAULT_GOAL := all
 .PHONY: all env module user check check-user check-kernel check-debug check-debug-quick \
-	check-planted fuzz simulate demo bench bench-scale bench-mappings vm generate man completions install clean distclean-cache help
+	check-planted fuzz simulate demo bench bench-scale bench-mappings bench-control vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -67,6 +67,11 @@ bench-scale: module user ## what must not grow with networks, ports, hosts, rule
 bench-mappings: module user ## instructions per mapping that is set, told or dumped; MAPPINGS=N (100000), PROFILE=1 says where
 	@$(VM) mappings --count $(or $(MAPPINGS),100000) $(if $(PROFILE),--profile)
 
+# A benchmark is run in the directory of its crate.
+bench-control: ## what a manager does in a second, and how soon, with AGENTS (1000) on real sockets; STORE=etcd
+	@$(ENV) cargo bench -q -p mgr --bench control -- --out $(CURDIR)/out/bench-control.json \
+		$(if $(AGENTS),--agents $(AGENTS)) $(if $(STORE),--store $(STORE))
+
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
 
@@ -108,4 +113,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole, STORE=embedded|etcd"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole, AGENTS=N, STORE=embedded|etcd"

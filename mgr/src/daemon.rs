@@ -157,7 +157,7 @@ async fn start_system(
         tracing::info!(file = %path.display(), "made the first token for administrators");
     }
     let refusals = api::Refusals::new(Arc::clone(&store));
-    let (engine, handle) = Engine::new(Arc::clone(&store), refusals.clone());
+    let (engine, handle) = Engine::new(Arc::clone(&store), refusals.clone(), metrics.clone());
     parts.spawn(async move {
         engine.run().await;
         "the engine"

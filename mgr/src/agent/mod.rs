@@ -18,7 +18,7 @@ mod errands;
 mod executor;
 mod hint;
 mod kernel;
-mod link;
+pub mod link;
 mod listener;
 mod moves;
 mod networks;

@@ -47,6 +47,9 @@ pub struct Scenario {
     pub shard: shard::Config,
 }
 
+/// Mappings that a manager of a data centre reviews in a second.
+const REVIEWED: usize = 10_000;
+
 /// What crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
@@ -135,7 +138,8 @@ impl Scenario {
         }
     }
 
-    /// A data centre: 10,000 hosts with 100 nodes each.
+    /// A data centre: 10,000 hosts with 100 nodes each. It rests for as long as a manager takes to
+    /// review all mappings, since only that finds what dead hosts have left behind.
     #[must_use]
     pub fn large(seed: u64) -> Scenario {
         Scenario {
@@ -145,7 +149,7 @@ impl Scenario {
             networks: 100,
             nodes: 1_000_000,
             busy: Duration::from_secs(30),
-            quiet: Duration::from_secs(50),
+            quiet: Duration::from_secs(50 + 1_000_000 / REVIEWED as u64),
             loss: 0,
             duplication: 1000,
             reordering: true,
@@ -162,7 +166,7 @@ impl Scenario {
             shard: shard::Config {
                 rate: 500_000,
                 burst: 500_000,
-                sweep: 5_000,
+                sweep: REVIEWED,
                 ..shard::Config::default()
             },
         }

@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::api::Refusals;
 use crate::core::message::{ToAgent, ToManager};
 use crate::core::shard::{
-    Alarm, Config, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
+    Alarm, Config, Counters, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
 };
 use crate::core::{record, Time};
+use crate::metrics::Metrics;
 use crate::secret;
 use crate::store::{Change, Error, Lease, Range, Result, Revision, Store, Watch};
 
@@ -26,6 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const PIECE: usize = 10_000;
 /// So many messages wait for an agent's connection; then it is ended.
 const BACKLOG: usize = 4096;
+/// So many messages of agents and orders wait for the engine; then their senders do.
+const QUEUE: usize = 1024;
 
 type Answer = std::result::Result<Done, Refusal>;
 
@@ -105,6 +108,8 @@ pub(crate) struct Engine {
     last_request: u64,
     /// Answers that wait until the shard has seen what they tell of.
     held: Vec<(Revision, oneshot::Sender<Answer>, Done)>,
+    counted: Counters,
+    metrics: Metrics,
 }
 
 impl Engine {
@@ -122,8 +127,12 @@ impl Engine {
     }
 
     /// An engine on a store, and the way to reach it.
-    pub(crate) fn new(store: Arc<dyn Store>, refusals: Refusals) -> (Self, Handle) {
-        let (sender, asks) = mpsc::channel(1024);
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        refusals: Refusals,
+        metrics: Metrics,
+    ) -> (Self, Handle) {
+        let (sender, asks) = mpsc::channel(QUEUE);
         let (report, events) = mpsc::unbounded_channel();
         let id = u32::from_be_bytes(secret::random());
         let seed = u64::from_be_bytes(secret::random());
@@ -146,6 +155,8 @@ impl Engine {
             replies: BTreeMap::new(),
             last_request: 0,
             held: Vec::new(),
+            counted: Counters::default(),
+            metrics,
         };
         (engine, Handle { asks: sender })
     }
@@ -228,6 +239,7 @@ impl Engine {
                     self.carry_out(out);
                 }
             }
+            self.measure();
         }
     }
 
@@ -326,6 +338,27 @@ impl Engine {
                 }
             }
         }
+    }
+
+    fn measure(&mut self) {
+        self.metrics.manager_queue.set(self.asks.len() as i64);
+        self.metrics
+            .manager_leads
+            .set(self.shard.is_leader().into());
+        let (now, before) = (*self.shard.counters(), self.counted);
+        for (what, now, before) in [
+            ("answered", now.answered, before.answered),
+            ("refused", now.refused, before.refused),
+            ("busy", now.busy, before.busy),
+            ("pushed", now.pushed, before.pushed),
+            ("invalidated", now.invalidated, before.invalidated),
+        ] {
+            if now > before {
+                let counter = self.metrics.manager_keys.with_label_values(&[what]);
+                counter.inc_by(now - before);
+            }
+        }
+        self.counted = now;
     }
 
     fn send(&mut self, session: SessionId, message: ToAgent) {

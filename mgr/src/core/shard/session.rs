@@ -242,24 +242,18 @@ impl Shard {
                     self.counters.damaged += 1;
                     return;
                 };
-                let same = Generation::new(after.term, revision);
-                if self
-                    .table
-                    .mapping(key)
-                    .is_some_and(|(generation, _)| generation == same)
-                {
+                let set = self.table.set_mapping(key, &after, revision);
+                let Some((before, mut subscribers)) = set else {
                     return;
-                }
-                let before = self.table.set_mapping(key, &after, revision);
+                };
                 if before.is_none() {
                     self.take_name_back(key);
-                    for session in self.vacancies.asked.remove(&key).unwrap_or_default() {
-                        if let Some(subscribers) = self.table.subscribers_mut(key) {
-                            subscribers.add(session);
-                        }
+                    let asked = self.vacancies.asked.remove(&key).unwrap_or_default();
+                    if let Some(known) = self.table.subscribers_mut(key) {
+                        asked.into_iter().for_each(|session| known.add(session));
                     }
+                    subscribers = self.table.subscribers(key).collect();
                 }
-                let subscribers: Vec<_> = self.table.subscribers(key).collect();
                 self.announce(key, subscribers);
                 (before, Some(after))
             }
@@ -277,12 +271,17 @@ impl Shard {
                 (Some(before), None)
             }
         };
+        let mut told = Vec::with_capacity(4);
         for mapping in [before, after].into_iter().flatten() {
-            if let Home::Host(host) = mapping.home {
-                self.announce_to_host(key, host);
-            }
-            if let Some(at) = mapping.at {
-                self.announce_to_host(key, at.host);
+            let home = match mapping.home {
+                Home::Host(host) => Some(host),
+                Home::Nowhere | Home::Leaving => None,
+            };
+            for host in [home, mapping.at.map(|at| at.host)].into_iter().flatten() {
+                if !told.contains(&host) {
+                    told.push(host);
+                    self.announce_to_host(key, host);
+                }
             }
         }
     }

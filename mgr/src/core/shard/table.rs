@@ -5,6 +5,7 @@
 //! A million mappings are a normal load, so one takes 32 bytes: hosts, and hosts in an epoch, are
 //! numbers here, and MACs that are not derived are kept apart, since few are.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -18,7 +19,7 @@ use crate::core::record::{
     self, At, Epoch, Home, Host, Manager, Move, Name, Network, Organisation, Term,
 };
 use crate::core::{Generation, Key, NodeId};
-use crate::store::{Entry, Range, Revision};
+use crate::store::{self, Range, Revision};
 
 /// The copy of the store that a manager answers from.
 #[derive(Debug, Default)]
@@ -165,21 +166,39 @@ impl Table {
         self.mappings.is_empty()
     }
 
-    /// Replaces a mapping, keeping who wants to hear of it; returns what it was.
+    /// Replaces a mapping, keeping who wants to hear of it; returns what it was, and those. None if
+    /// it is known already. A million are looked for in the tree once, not once for each question.
     pub(super) fn set_mapping(
         &mut self,
         key: Key,
         mapping: &record::Mapping,
         revision: Revision,
-    ) -> Option<record::Mapping> {
+    ) -> Option<(Option<record::Mapping>, Vec<SessionId>)> {
         let generation = Generation::new(mapping.term, revision);
-        let before = self.mapping(key).map(|(_, mapping)| mapping);
-        if let Some(before) = before {
-            self.count(key, &before, false);
-        }
-        self.count(key, mapping, true);
-        let home = self.places.home(mapping.home);
-        let at = self.places.at(mapping.at);
+        let (home, at) = (self.places.home(mapping.home), self.places.at(mapping.at));
+        let mut now = Slot {
+            generation,
+            node: mapping.node,
+            home,
+            at,
+            subscribers: Subscribers::default(),
+        };
+        let mut subscribers = Vec::new();
+        let before = match self.mappings.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(now);
+                None
+            }
+            Entry::Occupied(entry) if entry.get().generation == generation => return None,
+            Entry::Occupied(mut entry) => {
+                let slot = entry.get_mut();
+                now.subscribers = std::mem::take(&mut slot.subscribers);
+                subscribers.extend(now.subscribers.iter());
+                Some(std::mem::replace(slot, now))
+            }
+        };
+        let before = before.map(|slot| self.mapping_of(key, &slot));
+        self.recount(key, before.as_ref(), Some(mapping));
         match mapping.mac {
             Some(mac) => {
                 self.macs.insert(key, mac);
@@ -189,21 +208,13 @@ impl Table {
             }
             None => {}
         }
-        let slot = self.mappings.entry(key).or_insert_with(|| Slot {
-            generation,
-            node: mapping.node,
-            home,
-            at,
-            subscribers: Subscribers::default(),
-        });
-        (slot.generation, slot.node, slot.home, slot.at) = (generation, mapping.node, home, at);
-        before
+        Some((before, subscribers))
     }
 
     /// Removes a mapping; returns what it was, and who wanted to hear of it.
     pub(super) fn remove_mapping(&mut self, key: Key) -> Option<(record::Mapping, Subscribers)> {
         let (_, before) = self.mapping(key)?;
-        self.count(key, &before, false);
+        self.recount(key, Some(&before), None);
         self.macs.remove(&key);
         let slot = self.mappings.remove(&key)?;
         Some((before, slot.subscribers))
@@ -222,13 +233,31 @@ impl Table {
             .map(|slot| &mut slot.subscribers)
     }
 
-    fn count(&mut self, key: Key, mapping: &record::Mapping, up: bool) {
-        let home = match mapping.home {
-            Home::Host(host) => Some(host),
-            Home::Nowhere | Home::Leaving => None,
+    /// A mapping is another one now: counts where it is and is to be, as far as that is new.
+    fn recount(
+        &mut self,
+        key: Key,
+        before: Option<&record::Mapping>,
+        after: Option<&record::Mapping>,
+    ) {
+        let hosts = |mapping: Option<&record::Mapping>| {
+            let home = mapping.and_then(|mapping| match mapping.home {
+                Home::Host(host) => Some(host),
+                Home::Nowhere | Home::Leaving => None,
+            });
+            let at = mapping.and_then(|mapping| mapping.at);
+            [home, at.map(|at| at.host)]
         };
-        for host in [home, mapping.at.map(|at| at.host)].into_iter().flatten() {
-            self.count_at(host, key.vni, up);
+        for (before, after) in hosts(before).into_iter().zip(hosts(after)) {
+            if before == after {
+                continue;
+            }
+            if let Some(host) = after {
+                self.count_at(host, key.vni, true);
+            }
+            if let Some(host) = before {
+                self.count_at(host, key.vni, false);
+            }
         }
     }
 
@@ -344,7 +373,7 @@ impl Table {
     }
 
     /// The keys of the table that are in a range, but not among the entries of all of it.
-    pub(super) fn absent(&self, range: &Range, entries: &[Entry]) -> Vec<Vec<u8>> {
+    pub(super) fn absent(&self, range: &Range, entries: &[store::Entry]) -> Vec<Vec<u8>> {
         let has = |key: &[u8]| {
             entries
                 .binary_search_by(|entry| entry.key[..].cmp(key))
@@ -414,15 +443,16 @@ impl Table {
         self.organisations.get(name)
     }
 
-    /// Whether a network or a host is an organisation's.
-    pub(super) fn is_organisation_used(&self, name: &str) -> bool {
-        self.networks
-            .values()
-            .any(|(network, _)| network.organisation == name)
-            || self
-                .hosts
-                .values()
-                .any(|(host, _)| host.organisation == name)
+    /// A network or a host of an organisation, and the revision of its record.
+    pub(super) fn belonging_to(&self, organisation: &str) -> Option<(Name, Revision)> {
+        let network = self.networks.iter().find_map(|(vni, (network, revision))| {
+            (network.organisation == organisation).then_some((Name::Network(*vni), *revision))
+        });
+        network.or_else(|| {
+            self.hosts.iter().find_map(|(locator, (host, revision))| {
+                (host.organisation == organisation).then_some((Name::Host(*locator), *revision))
+            })
+        })
     }
 
     /// The boots of a host, and the revision of the record; 0 if there is none.
