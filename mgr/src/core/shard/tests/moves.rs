@@ -445,10 +445,13 @@ fn only_the_steps_of_the_table_lead_on() {
                 (2, Some(crate::core::moves::Side::Destination)),
                 (3, None),
             ] {
-                let mut desk = Desk::at(state);
-                if state == State::Commit {
+                let mut desk = Desk::new();
+                if state.is_committed() && !state.is_over() {
                     desk.subscribe_silently();
                 }
+                desk.start().unwrap();
+                desk.lead_to(state);
+                desk.sent.clear();
                 desk.step(n, step);
                 let may = side.is_some_and(|side| step.is_of(side));
                 let next = state.after(step).filter(|_| may).unwrap_or(state);
