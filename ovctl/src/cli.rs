@@ -2,31 +2,33 @@
 
 //! The command line as a whole: what is common to all commands.
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::netns::Netns;
 use crate::output::Output;
 use crate::{
-    host, manual, mapping, monitor, net, peering, port, rule, stats, top, trace, translate,
+    host, manual, mapping, monitor, net, peering, port, rule, server, stats, top, trace, translate,
 };
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused by the kernel, or not found
+  1  refused by the kernel or the manager, or not found
   2  wrong usage
-  3  no permission
+  3  no permission, or no token that gives it
   4  the ovnet module is not loaded and could not be loaded
   5  the traced packet is dropped
-  6  the traced packet waits for a mapping, or for a node that moves";
+  6  the traced packet waits for a mapping, or for a node that moves
+  7  the manager cannot be reached, or cannot do this now
+  8  the object is not, or no longer, what --if-match says";
 
-/// Control of the ovnet overlay on this host.
+/// Control of the ovnet overlay: of this host, or with --server of what a manager has provisioned.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// Write JSON; its keys are the words of the netlink specification
+    /// Write JSON; its keys are the words of the netlink specification, or of the manager's API
     #[arg(short, long, global = true)]
     pub(crate) json: bool,
 
@@ -38,12 +40,15 @@ pub(crate) struct Cli {
     #[arg(short = 'n', long = "netns", value_name = "NETNS", id = "host-netns")]
     host: Option<Netns>,
 
+    #[command(flatten)]
+    manager: server::Options,
+
     #[command(subcommand)]
     object: Object,
 }
 
 #[derive(Debug, Subcommand)]
-enum Object {
+pub(crate) enum Object {
     /// This host and the hosts its mappings point to
     #[command(subcommand)]
     Host(host::Command),
@@ -66,10 +71,13 @@ enum Object {
     Stats(stats::Command),
     /// Who sends and gets how much right now, and what is dropped
     Top(top::Command),
-    /// Print events as they happen
+    /// Print events of this host, or changes at the manager, as they happen
+    #[command(visible_alias = "watch")]
     Monitor(monitor::Command),
     Trace(Box<trace::Command>),
     Translate(Box<translate::Command>),
+    #[command(flatten)]
+    Managed(server::Object),
     /// Print the completions of a shell
     Completion(manual::Completion),
     /// Write the man pages to a directory
@@ -79,11 +87,23 @@ enum Object {
 
 impl Cli {
     /// Do what the command line says.
-    pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, matches: &ArgMatches, output: &mut Output<'_>) -> Result<(), Failure> {
+        let manager = self.manager.named();
+        server::sides::check(matches, manager.is_some())?;
         if let Some(host) = &self.host {
             host.enter()?;
         }
-        match self.object {
+        match manager {
+            Some(manager) => server::run(self.object, manager, output),
+            None => self.object.run(output),
+        }
+    }
+}
+
+impl Object {
+    /// Do it on this host.
+    pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        match self {
             Object::Host(command) => command.run(output),
             Object::Net(command) => command.run(output),
             Object::Port(command) => command.run(output),
@@ -95,6 +115,7 @@ impl Cli {
             Object::Top(command) => command.run(output),
             Object::Trace(command) => command.run(output),
             Object::Translate(command) => command.run(output),
+            Object::Managed(_) => Err(server::sides::no_manager()),
             Object::Completion(command) => command.run(output),
             Object::Manual(command) => command.run(),
         }

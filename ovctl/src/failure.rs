@@ -8,6 +8,8 @@ use std::io;
 use nix::errno::Errno;
 use ovnet_uapi::{Error, Kind, Refusal};
 
+use crate::server::Problem;
+
 /// The exit codes of `ovctl --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -18,6 +20,8 @@ pub(crate) enum Code {
     Module = 4,
     Dropped = 5,
     Waits = 6,
+    Away = 7,
+    Changed = 8,
 }
 
 impl From<Code> for std::process::ExitCode {
@@ -31,6 +35,8 @@ impl From<Code> for std::process::ExitCode {
 pub(crate) enum Failure {
     /// The kernel, or the way to it.
     Kernel { error: Error, hint: Option<String> },
+    /// The manager, or the way to it.
+    Manager(Problem),
     /// A name that stands for nothing, or a namespace that cannot be entered.
     Name {
         message: String,
@@ -117,6 +123,7 @@ impl Failure {
                 Errno::EPERM | Errno::EACCES => Code::Permission,
                 _ => Code::Refused,
             },
+            Failure::Manager(problem) => problem.code,
             Failure::Usage(_) => Code::Usage,
             Failure::Verdict(code) => *code,
             Failure::Input(_) | Failure::Output(_) | Failure::Closed => Code::Refused,
@@ -130,6 +137,7 @@ impl Failure {
                 hint: Some(hint), ..
             }
             | Failure::Name { hint, .. } => Some(hint),
+            Failure::Manager(problem) => problem.hint.as_deref(),
             Failure::Kernel { error, .. } => match error {
                 Error::ModuleMissing(_) => {
                     Some("load it with `modprobe ovnet` as root; `dmesg` says why if that fails")
@@ -152,6 +160,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Kernel { error, .. } => error.fmt(f),
+            Failure::Manager(problem) => f.write_str(&problem.message),
             Failure::Name { message, errno, .. } => write!(f, "{message} ({errno:?})"),
             Failure::Usage(message) | Failure::Input(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),

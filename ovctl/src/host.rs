@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::failure::{Failure, Hint};
 use crate::output::{cell, put, word, Object, Output, Row};
 use crate::prefix;
+use crate::server::{self, sides};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -20,9 +21,17 @@ pub(crate) enum Command {
     /// Take this host's locator away
     #[command(visible_alias = "delete")]
     Del {
-        /// Only if it is this one
+        /// Only if it is this one; which one, at a manager
         #[arg(value_parser = prefix::locator)]
         locator: Option<Locator>,
+        #[command(flatten)]
+        change: server::Change,
+    },
+    /// Make the one-time token by which a host gets its identity, for `ovmgrd enrol` (at a manager)
+    Enrol {
+        /// The host
+        #[arg(value_parser = prefix::locator)]
+        host: Locator,
     },
     /// Show all hosts, or one
     #[command(visible_aliases = ["list", "ls"])]
@@ -53,12 +62,16 @@ pub(crate) struct Set {
 
     /// The most mappings this host keeps; beyond, the longest unused one with a hard TTL makes room
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = sides::HERE)]
     mappings_max: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) manager: server::host::Set,
 }
 
 impl Set {
     /// The locator, however it was given, if it was.
-    fn locator(&self) -> Result<Option<Locator>, Failure> {
+    pub(crate) fn locator(&self) -> Result<Option<Locator>, Failure> {
         let (Some(organisation), Some(topology)) = (self.organisation, self.topology) else {
             return Ok(self.locator);
         };
@@ -85,7 +98,7 @@ impl Command {
                     .host_configure(&host)
                     .map_err(Failure::with_hints([in_use()]))
             }
-            Command::Del { locator } => {
+            Command::Del { locator, .. } => {
                 let mut client = Client::connect()?;
                 let locator = match locator {
                     Some(locator) => locator,
@@ -95,6 +108,7 @@ impl Command {
                     .host_del(locator)
                     .map_err(Failure::with_hints([in_use(), not_listed()]))
             }
+            Command::Enrol { .. } => Err(sides::no_manager()),
             Command::Show { locator: None } => output.list(Client::connect()?.hosts()?),
             Command::Show { locator } => {
                 let host = Client::connect()?
@@ -273,6 +287,7 @@ fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12    
             organisation: Some(organisation),
             topology: Some(topology.parse().unwrap()),
             mappings_max: None,
+            manager: server::host::Set::default(),
         };
         let by_host = set(0xfd00_000a, "locale=1,area=2,rack=3,host=4");
         let by_host = by_host.locator().unwrap().unwrap();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ovctl` shows and changes the ovnet state of one host: the network namespace it runs in.
+//! `ovctl` shows and changes the ovnet state of one host, the network namespace it runs in, or, with `--server`,
+//! what a manager has provisioned.
 //!
 //! One file per object, each with its commands' arguments and what they do; `output` alone
 //! writes to standard output, `complain` alone to standard error.
@@ -19,6 +20,7 @@ mod peering;
 mod port;
 mod prefix;
 mod rule;
+mod server;
 mod stats;
 mod top;
 mod trace;
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let mut stdout = BufWriter::new(io::stdout().lock());
     let mut output = Output::new(&mut stdout, cli.json, cli.pretty);
-    let result = cli.run(&mut output);
+    let result = cli.run(&matches, &mut output);
     // What was written before a failure is still worth seeing.
     let result = stdout.flush().map_err(Failure::from).and(result);
     match result {

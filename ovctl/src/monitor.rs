@@ -11,17 +11,20 @@ use serde_json::Value;
 use crate::complain;
 use crate::failure::Failure;
 use crate::output::{put, put_text, word, Object, Output};
-use crate::prefix;
+use crate::{prefix, server};
 
 #[derive(Debug, Args)]
 pub(crate) struct Command {
     /// Put the time before each event
     #[arg(short, long)]
-    timestamp: bool,
+    pub(crate) timestamp: bool,
 
     /// End after this many events
     #[arg(short, long, value_name = "N")]
-    count: Option<usize>,
+    pub(crate) count: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) manager: server::watch::Options,
 }
 
 impl Command {

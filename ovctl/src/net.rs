@@ -8,6 +8,7 @@ use ovnet_uapi::{Action, Client, Fidelity, Network, NetworkSet, Vni};
 
 use crate::failure::{Failure, Hint};
 use crate::output::{one_of, put, Object, Output, Row};
+use crate::server::{self, sides};
 use crate::{prefix, rule};
 
 #[derive(Debug, Subcommand)]
@@ -19,18 +20,20 @@ pub(crate) enum Command {
         #[arg(value_parser = prefix::vni)]
         vni: Vni,
         /// The TTL of packets whose flow label the substrate cleared [default: 64]
-        #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..), help_heading = sides::HERE)]
         ttl: Option<u8>,
         /// semantic: all that means something arrives; exact: every byte does, at 20 bytes more per packet
         /// with an IPv4 identification [default: semantic]
         #[arg(long, value_parser = fidelity)]
         fidelity: Option<Fidelity>,
         /// What becomes of packets to its nodes that no rule is about: allow, deny or reject [default: allow]
-        #[arg(long, value_name = "ACTION", value_parser = rule::action)]
+        #[arg(long, value_name = "ACTION", value_parser = rule::action, help_heading = sides::HERE)]
         policy_in: Option<Action>,
         /// What becomes of packets from its nodes that no rule is about: allow, deny or reject [default: allow]
-        #[arg(long, value_name = "ACTION", value_parser = rule::action)]
+        #[arg(long, value_name = "ACTION", value_parser = rule::action, help_heading = sides::HERE)]
         policy_out: Option<Action>,
+        #[command(flatten)]
+        manager: server::net::Set,
     },
     /// Delete a network with its mappings, rules and peerings
     #[command(visible_alias = "delete")]
@@ -38,6 +41,8 @@ pub(crate) enum Command {
         /// The network's id
         #[arg(value_parser = prefix::vni)]
         vni: Vni,
+        #[command(flatten)]
+        change: server::Change,
     },
     /// Show all networks, or one
     #[command(visible_aliases = ["list", "ls"])]
@@ -58,6 +63,7 @@ impl Command {
                 fidelity,
                 policy_in,
                 policy_out,
+                ..
             } => Ok(client.network_set(&NetworkSet {
                 vni,
                 ttl,
@@ -65,7 +71,7 @@ impl Command {
                 policy_in,
                 policy_out,
             })?),
-            Command::Del { vni } => client
+            Command::Del { vni, .. } => client
                 .network_del(vni)
                 .map_err(Failure::with_hints([in_use(), not_listed()])),
             Command::Show { vni: None } => output.list(client.networks()?),

@@ -13,7 +13,7 @@ use tabled::settings::{Padding, Style};
 use crate::complain;
 use crate::failure::Failure;
 
-/// A JSON object whose keys are words of the netlink specification, in its order.
+/// A JSON object whose keys are words of the netlink specification, or of the manager's API, in their order.
 pub(crate) type Object = Map<String, Value>;
 
 /// Lines of a table that are laid out together. A table of a million mappings is not held in
@@ -62,22 +62,29 @@ impl<'w> Output<'w> {
         &mut self,
         rows: impl IntoIterator<Item = Result<R, Error>>,
     ) -> Result<(), Failure> {
-        let rows = rows.into_iter().filter(|row| {
-            let interrupted = matches!(row, Err(Error::DumpInterrupted));
-            if interrupted {
+        self.rows(rows.into_iter().filter_map(|row| match row {
+            Err(Error::DumpInterrupted) => {
                 complain(&format!("warning: {}", Error::DumpInterrupted));
+                None
             }
-            !interrupted
-        });
+            row => Some(row.map_err(Failure::from)),
+        }))
+    }
+
+    /// Write a list that comes from elsewhere than the kernel as its rows come.
+    pub(crate) fn rows<R: Row>(
+        &mut self,
+        rows: impl Iterator<Item = Result<R, Failure>>,
+    ) -> Result<(), Failure> {
         if self.json {
             return self.array(rows);
         }
-        self.table(R::COLUMNS, rows.map(|row| row.map(|row| row.cells())))
+        self.columns(R::COLUMNS, rows.map(|row| row.map(|row| row.cells())))
     }
 
     fn array<R: Row>(
         &mut self,
-        rows: impl Iterator<Item = Result<R, Error>>,
+        rows: impl Iterator<Item = Result<R, Failure>>,
     ) -> Result<(), Failure> {
         let mut before = "[";
         for row in rows {
@@ -114,7 +121,15 @@ impl<'w> Output<'w> {
         columns: &[&str],
         rows: impl IntoIterator<Item = Result<Vec<String>, Error>>,
     ) -> Result<(), Failure> {
-        let mut rows = rows.into_iter();
+        let rows = rows.into_iter().map(|row| row.map_err(Failure::from));
+        self.columns(columns, rows)
+    }
+
+    fn columns(
+        &mut self,
+        columns: &[&str],
+        mut rows: impl Iterator<Item = Result<Vec<String>, Failure>>,
+    ) -> Result<(), Failure> {
         let mut head = 0;
         loop {
             let page = rows.by_ref().take(PAGE).collect::<Result<Vec<_>, _>>()?;

@@ -9,6 +9,7 @@ use ovnet_uapi::{Client, Peering, Prefix, Vni};
 use crate::failure::{Failure, Hint};
 use crate::output::{put, put_text, Object, Output, Row};
 use crate::prefix;
+use crate::server::Change;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,13 +35,15 @@ pub(crate) enum Command {
 pub(crate) struct Grant {
     /// The network whose nodes may send
     #[arg(value_parser = prefix::vni)]
-    from: Vni,
+    pub(crate) from: Vni,
     /// The network they may send to
     #[arg(value_parser = prefix::vni)]
-    to: Vni,
+    pub(crate) to: Vni,
     /// `from PREFIX`: only these nodes may send; `to PREFIX`: only to these
     #[arg(value_name = "from PREFIX|to PREFIX")]
-    words: Vec<String>,
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) change: Change,
 }
 
 impl Grant {
@@ -132,6 +135,7 @@ mod tests {
             from: Vni::new(7).unwrap(),
             to: Vni::new(8).unwrap(),
             words: words.split_whitespace().map(str::to_owned).collect(),
+            change: Change::default(),
         };
         grant.peering().map_err(|failure| failure.to_string())
     }

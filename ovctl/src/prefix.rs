@@ -8,8 +8,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ovnet_uapi::{Locator, Mac, Prefix, Source, Vni};
 
-/// A host's /64.
+/// A host's /64, or its id at the manager: the same bits as 16 hexadecimal digits.
 pub(crate) fn locator(text: &str) -> Result<Locator, String> {
+    if let Ok(bits) = node(text) {
+        return Locator::new((bits >> 32) as u32, bits as u32).map_err(|error| error.to_string());
+    }
     let address = prefix(text, "a locator", 64)?;
     Locator::from_prefix(address.octets()).map_err(|error| error.to_string())
 }

@@ -12,6 +12,7 @@ use ovnet_uapi::{Action, Client, Criteria, Direction, Rule, Span, Transport, Vni
 use crate::failure::{Failure, Hint};
 use crate::output::{one_of, put, word, Object, Output, Row};
 use crate::peering::put_prefix;
+use crate::server::Change;
 use crate::{net, prefix};
 
 const WORDS: &str = "\
@@ -27,6 +28,11 @@ Words of a rule, in any order before the action; those left out say nothing:
   size A[-B]           bytes of the IPv4 packet
   peer VNI             the network of the node at the other end
 and its action: allow, deny (silently) or reject (the sender is told).
+
+At a manager rules are a list, of which the first that fits decides, and an id is a place in it. They are of in,
+proto, dport, icmp-type without a code and size; they allow or deny, and have besides:
+  before N             goes ahead of rule N [default: to the end]
+  window HH:MM-HH:MM   while this part of the day lasts, in UTC
 
   ovctl rule add 7 in proto tcp dport 22 from 10.0.0.0/24 allow
   ovctl rule add 7 in proto tcp dport 22 priority 2000 reject";
@@ -48,6 +54,8 @@ pub(crate) enum Command {
         /// What packets, and what becomes of them
         #[arg(required = true, value_name = "WORD")]
         words: Vec<String>,
+        #[command(flatten)]
+        change: Change,
     },
     /// Delete rules
     #[command(visible_alias = "delete")]
@@ -61,6 +69,8 @@ pub(crate) enum Command {
         /// Delete all rules of the network
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        change: Change,
     },
     /// Show all rules, those of one network, or one, with what they have decided about
     #[command(visible_aliases = ["list", "ls"])]
@@ -85,13 +95,14 @@ impl Command {
                 vni,
                 direction,
                 words,
+                ..
             } => {
                 let rule = words::parse(direction, &words).map_err(Failure::Usage)?;
                 Client::connect()?
                     .rules_set(vni, &[rule])
                     .map_err(Failure::with_hints([net::unknown(vni)]))
             }
-            Command::Del { vni, id, all } => {
+            Command::Del { vni, id, all, .. } => {
                 let mut client = Client::connect()?;
                 let ids = if all { ids(&mut client, vni)? } else { id };
                 for ids in ids.chunks(BATCH) {

@@ -17,12 +17,16 @@ use ovnet_uapi::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::executor::Task;
 use super::networks::Wanted;
 use super::ports::{self, Managed, Ports};
 use super::review::Review;
 use super::{listener, Error};
+use crate::core::agent::executor::Errand;
 use crate::core::agent::kernel::{Event as Told, Mapping, Operation, Place};
+use crate::core::agent::Input;
 use crate::core::message::Settings;
+use crate::core::moves::MoveId;
 use crate::core::{Generation, Key, NodeId};
 use crate::metrics::Metrics;
 
@@ -44,6 +48,16 @@ pub(super) enum Request {
     Network(Vni, Settings),
     /// A node's address is to cease here.
     Vacate(Key),
+    /// Name a node's peers.
+    Peers(MoveId, Vec<Key>),
+    /// A node pauses to move.
+    Freeze(Vec<Key>, NodeId, Locator),
+    /// It stays.
+    Thaw(Vec<Key>),
+    /// A node does not come, and is on that host.
+    GiveBack(Vec<Key>, Locator),
+    /// The program that moves nodes is to run.
+    Errand(Errand),
     /// Whether there is a manager to ask.
     Resolver(bool),
     /// Ports have changed.
@@ -56,18 +70,28 @@ pub(super) enum Request {
     Fail,
 }
 
+/// What the thread has to say.
+#[derive(Debug)]
+pub(super) enum News {
+    /// To the state machine.
+    Input(Input),
+    /// The program that moves nodes can run.
+    Run(Task),
+}
+
 /// What the kernel had when the agent started.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
     pub(super) mappings: Vec<(Key, Mapping)>,
     pub(super) ports: Vec<(Key, NodeId)>,
+    pub(super) frozen: Vec<Key>,
 }
 
 /// Takes over what the kernel has, and starts to listen and to work.
 pub(super) fn start(
     own: Locator,
     idle: Duration,
-    tell: UnboundedSender<Vec<Told>>,
+    tell: UnboundedSender<News>,
     metrics: Metrics,
 ) -> Result<(Sender<Request>, Inherited), Error> {
     let mut client = Client::connect().map_err(Error::kernel("the kernel module"))?;
@@ -128,13 +152,13 @@ fn take_host(client: &mut Client, own: Locator) -> Result<(), Error> {
 pub(super) struct Kernel {
     pub(super) client: Client,
     own: Locator,
-    ports: Ports,
+    pub(super) ports: Ports,
     /// What networks are to be.
     pub(super) networks: BTreeMap<Vni, Wanted>,
     /// Networks that the kernel has.
     pub(super) present: BTreeSet<Vni>,
     review: Review,
-    tell: UnboundedSender<Vec<Told>>,
+    tell: UnboundedSender<News>,
     metrics: Metrics,
 }
 
@@ -232,6 +256,7 @@ impl Kernel {
         Ok(Inherited {
             mappings: mappings.into_iter().collect(),
             ports: self.ports.attached(),
+            frozen: self.ports.frozen(),
         })
     }
 
@@ -253,6 +278,11 @@ impl Kernel {
                 Ok(Request::Operate(operations)) => self.operate(operations),
                 Ok(Request::Network(vni, settings)) => self.network(vni, settings),
                 Ok(Request::Vacate(key)) => self.vacate(key),
+                Ok(Request::Peers(id, keys)) => self.list_peers(id, &keys),
+                Ok(Request::Freeze(keys, node, to)) => self.freeze(&keys, node, to),
+                Ok(Request::Thaw(keys)) => self.thaw(&keys),
+                Ok(Request::GiveBack(keys, to)) => self.give_back(&keys, to),
+                Ok(Request::Errand(errand)) => self.describe(errand),
                 Ok(Request::Resolver(ready)) => self.resolver(ready),
                 Ok(Request::Heard(event)) => self.heard(&event),
                 Ok(Request::Review) => (look, review) = (true, Instant::now()),
@@ -272,11 +302,15 @@ impl Kernel {
         }
     }
 
-    fn told(&self, events: Vec<Told>) {
+    pub(super) fn told(&self, events: Vec<Told>) {
         if !events.is_empty() {
-            // Nobody listens when the agent ends.
-            let _ = self.tell.send(events);
+            self.tell(News::Input(Input::Kernel(events)));
         }
+    }
+
+    pub(super) fn tell(&self, news: News) {
+        // Nobody listens when the agent ends.
+        let _ = self.tell.send(news);
     }
 
     /// Counts what became of something, and says so if it failed.
@@ -337,9 +371,13 @@ impl Kernel {
                 }
             };
             self.need_network(key.vni);
+            // A node that was here until now keeps the MAC that its port had.
+            let left = state == MappingState::Moved;
+            let port = self.ports.find(key).filter(|(port, _)| left && port.key == key);
+            let former = port.and_then(|(port, _)| port.mac);
             batch.push(MappingSet {
                 state,
-                mac: mapping.mac,
+                mac: mapping.mac.or(former),
                 gen: Some(mapping.generation.get()),
                 ..MappingSet::remote(key.vni, key.address, host)
             });
@@ -406,6 +444,7 @@ impl Kernel {
         let result = self.client.mapping_set(&local);
         if result.is_ok() {
             self.ports.activated(key);
+            self.told(vec![Told::Active(key)]);
             tracing::info!(%key, %generation, "the node is reachable here");
         }
         self.done("make a node reachable", result);

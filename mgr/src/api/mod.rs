@@ -12,6 +12,7 @@ mod call;
 mod dispatch;
 mod idempotency;
 mod model;
+mod moves;
 mod nodes;
 mod objects;
 mod openapi;

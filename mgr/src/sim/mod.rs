@@ -161,6 +161,7 @@ enum AgentEvent {
     Wake,
     Kernel(Vec<KernelEvent>),
     NotConnected,
+    Peers(crate::core::moves::MoveId, Vec<Key>),
     /// The node with this address is to be detached.
     Stop(Key),
 }

@@ -103,6 +103,8 @@ impl Scenario {
                 hints: 20,
                 report: Duration::from_secs(2),
                 learn_interval: Duration::from_secs(2),
+                peers_wait: millis(100),
+                executor: false,
                 batch: 8,
                 mappings: 40,
                 asks: 32,

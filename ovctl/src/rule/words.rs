@@ -28,16 +28,16 @@ const ICMP: u8 = 1;
 
 /// What is said of a packet's protocol, before it is known to agree.
 #[derive(Default)]
-pub(super) struct Parts {
-    pub(super) protocol: Option<u8>,
-    pub(super) sport: Option<Span>,
-    pub(super) dport: Option<Span>,
-    pub(super) icmp: Option<(u8, Option<u8>)>,
+pub(crate) struct Parts {
+    pub(crate) protocol: Option<u8>,
+    pub(crate) sport: Option<Span>,
+    pub(crate) dport: Option<Span>,
+    pub(crate) icmp: Option<(u8, Option<u8>)>,
 }
 
 impl Parts {
     /// What the parts say together.
-    pub(super) fn transport(&self) -> Result<Transport, String> {
+    pub(crate) fn transport(&self) -> Result<Transport, String> {
         let ports = self.sport.is_some() || self.dport.is_some();
         match (self.icmp, self.protocol) {
             (Some(_), _) if ports => Err("ICMP has types, and no ports: write two rules".into()),
@@ -63,7 +63,7 @@ impl Parts {
 }
 
 /// A rule from its words.
-pub(super) fn parse(direction: Direction, words: &[String]) -> Result<RuleSet, String> {
+pub(crate) fn parse(direction: Direction, words: &[String]) -> Result<RuleSet, String> {
     let (last, words) = words.split_last().ok_or("a rule needs an action")?;
     let mut rule = RuleSet {
         id: None,
@@ -150,7 +150,7 @@ fn icmp(text: &str) -> Result<(u8, Option<u8>), String> {
 }
 
 /// What a rule is about, in the words that say it.
-pub(super) fn text(criteria: &Criteria) -> String {
+pub(crate) fn text(criteria: &Criteria) -> String {
     let mut words = Vec::new();
     let mut say = |word: &str, value: String| words.push(format!("{word} {value}"));
     for (word, prefix) in [("from", criteria.src), ("to", criteria.dst)] {

@@ -307,6 +307,8 @@ impl Agent {
             return;
         };
         match entry.place {
+            // Others may not have heard yet that the node is there.
+            Place::Moved(_) if self.is_departing(key).is_some() => return self.drain(key, now),
             // Whoever still needs it misses it, and is answered with the place alone.
             Place::Negative | Place::Moved(_) => return self.evict(key),
             _ => {}
@@ -325,6 +327,31 @@ impl Agent {
             now + wait
         };
         self.reschedule(key, due);
+    }
+
+    /// Where what arrives for a node that was here is sent on to.
+    pub(super) fn redirect(&self, key: Key) -> Option<(Generation, Locator, Option<Mac>)> {
+        let entry = self.cache.get(&key)?;
+        match entry.place {
+            Place::Moved(host) => Some((entry.generation, host, entry.mac)),
+            _ => None,
+        }
+    }
+
+    /// What arrives for a node that was here is sent on for its time from now on.
+    pub(super) fn drain(&mut self, key: Key, now: Time) {
+        if self.redirect(key).is_some() {
+            self.reschedule(key, now + self.config.drain);
+        }
+    }
+
+    /// Something arrived for a node that is not here. If it was sent on, that goes on for longer.
+    pub(super) fn stray(&mut self, key: Key, now: Time) {
+        let soon = now + self.config.drain * 3 / 4;
+        let ends = |entry: &Entry| matches!(entry.place, Place::Moved(_)) && entry.due <= soon;
+        if self.cache.get(&key).is_some_and(ends) {
+            self.drain(key, now);
+        }
     }
 
     fn reschedule(&mut self, key: Key, due: Time) {
@@ -374,7 +401,7 @@ impl Agent {
 
     /// If the cache is full and `key` not in it, what comes next in the order of keys makes room:
     /// as good as any, since the agent does not see which mappings are in use.
-    fn make_room(&mut self, key: Key) {
+    pub(super) fn make_room(&mut self, key: Key) {
         if self.cache.len() < self.config.mappings || self.cache.contains_key(&key) {
             return;
         }

@@ -16,19 +16,19 @@ use crate::core::{Generation, Key, NodeId, Time};
 /// A node that is, or was until just now, attached here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Port {
-    node: NodeId,
-    state: State,
+    pub(super) node: NodeId,
+    pub(super) state: State,
     /// The generation of the binding; none while it is first claimed.
-    generation: Generation,
+    pub(super) generation: Generation,
     /// The claim whose answer counts.
     attempt: u32,
-    tries: u32,
+    pub(super) tries: u32,
     due: Time,
 }
 
 /// What a port waits for. Only a bound port's mapping is local in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// For the manager's grant.
     Claiming,
     /// For nothing.
@@ -185,10 +185,14 @@ impl Agent {
                 due: now,
             });
         }
+        // The node may not be whole yet: its move says when it is.
+        if self.is_arriving(key) {
+            return;
+        }
         match self.ports.get_mut(&key) {
             Some(port) if port.attempt == attempt && generation >= port.generation => {
                 match port.state {
-                    State::Bound if generation == port.generation => {}
+                    State::Bound if generation == port.generation => self.thaw(key, out),
                     State::Claiming | State::Bound => {
                         port.state = State::Bound;
                         port.generation = generation;
@@ -277,7 +281,7 @@ impl Agent {
                 match port.state {
                     State::Claiming => {}
                     // The host was booted, and this is the boot before.
-                    State::Bound if epoch != self.epoch => self.claim_anew(key),
+                    State::Bound if epoch != self.seat.epoch => self.claim_anew(key),
                     State::Bound => {
                         if generation > port.generation {
                             port.generation = generation;
@@ -344,6 +348,11 @@ impl Agent {
         }
         match port.state {
             State::Bound if generation > port.generation => {
+                if let Some((to, mac)) = host {
+                    if self.is_departing(key).is_some_and(|(there, _)| there == to) {
+                        return self.send_on(key, generation, to, mac, now);
+                    }
+                }
                 // Only a fence takes a binding away from a host that did not release it: then this
                 // host was believed dead, and the node must not be reachable here any more.
                 let (place, mac) = match host {
@@ -445,6 +454,7 @@ impl Agent {
                     continue;
                 };
                 let held = match state {
+                    State::Claiming if self.is_arriving(key) => continue,
                     State::Claiming => Generation::NONE,
                     State::Bound => generation,
                     State::Releasing => {

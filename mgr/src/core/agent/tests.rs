@@ -2,6 +2,8 @@
 
 //! An agent, told by hand what its kernel and its manager say.
 
+mod moves;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -73,8 +75,16 @@ impl Rig {
         image: Option<&Image>,
     ) -> Rig {
         let mut out = Vec::new();
-        let inherited = Inherited { mappings, ports };
-        let agent = Agent::start(config, 1, 1, inherited, image, START, &mut out);
+        let inherited = Inherited {
+            mappings,
+            ports,
+            frozen: &[],
+        };
+        let seat = Seat {
+            host: host(1),
+            epoch: 1,
+        };
+        let agent = Agent::start(config, seat, 1, inherited, image, START, &mut out);
         Rig {
             agent,
             now: START,
