@@ -337,7 +337,12 @@ impl Config {
                 "each must be HOST:PORT, as in \"manager:8441\"",
             );
         }
-        if self.agent.executor.as_ref().is_some_and(|it| it.is_relative()) {
+        if self
+            .agent
+            .executor
+            .as_ref()
+            .is_some_and(|it| it.is_relative())
+        {
             return invalid(
                 "agent.executor",
                 "name the program by its whole path, as in \"/usr/local/lib/ovnet/executor\"",

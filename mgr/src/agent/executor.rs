@@ -71,7 +71,11 @@ impl Executors {
     pub(super) fn run(&mut self, task: Task) {
         let id = task.errand.id;
         let early = self.early.remove(&id).unwrap_or_default();
-        let Some(program) = self.program.clone().filter(|_| !self.running.contains_key(&id)) else {
+        let Some(program) = self
+            .program
+            .clone()
+            .filter(|_| !self.running.contains_key(&id))
+        else {
             return;
         };
         let (commands, from_here) = mpsc::unbounded_channel();
@@ -138,7 +142,10 @@ fn start(program: &PathBuf, task: &Task) -> io::Result<Child> {
         .env("OVNET_MOVE", id.to_string())
         .env("OVNET_NODE", node.to_string())
         .env("OVNET_NETWORK", network)
-        .env("OVNET_ADDRESS", addresses.first().cloned().unwrap_or_default())
+        .env(
+            "OVNET_ADDRESS",
+            addresses.first().cloned().unwrap_or_default(),
+        )
         .env("OVNET_ADDRESSES", addresses.join(" "))
         .env("OVNET_PEER", peer.to_string())
         .env("OVNET_ENDPOINT", endpoint)
@@ -276,7 +283,12 @@ mod tests {
                 .stdin(Stdio::piped())
                 .spawn()
                 .unwrap();
-            install.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+            install
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
             assert!(install.wait().unwrap().success());
             Rig {
                 executors: Executors::new(Some(path)),
@@ -379,7 +391,10 @@ mod tests {
         let (_, Notice::Ended(Some(text))) = executors.next().await else {
             panic!("it runs");
         };
-        assert!(text.starts_with("the executor /no/such/program: "), "{text}");
+        assert!(
+            text.starts_with("the executor /no/such/program: "),
+            "{text}"
+        );
     }
 
     #[tokio::test]

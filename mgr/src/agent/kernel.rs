@@ -373,7 +373,10 @@ impl Kernel {
             self.need_network(key.vni);
             // A node that was here until now keeps the MAC that its port had.
             let left = state == MappingState::Moved;
-            let port = self.ports.find(key).filter(|(port, _)| left && port.key == key);
+            let port = self
+                .ports
+                .find(key)
+                .filter(|(port, _)| left && port.key == key);
             let former = port.and_then(|(port, _)| port.mac);
             batch.push(MappingSet {
                 state,

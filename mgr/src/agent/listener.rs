@@ -95,6 +95,8 @@ impl Listener {
             }
             _ => return true,
         };
-        self.tell.send(News::Input(Input::Kernel(vec![told]))).is_ok()
+        self.tell
+            .send(News::Input(Input::Kernel(vec![told])))
+            .is_ok()
     }
 }

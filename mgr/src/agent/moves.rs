@@ -120,7 +120,12 @@ impl Kernel {
     /// Has the program run, now that all is set that was to be set before.
     pub(super) fn describe(&mut self, errand: Errand) {
         if errand.role != Role::Source {
-            for vni in errand.keys.iter().map(|key| key.vni).collect::<BTreeSet<_>>() {
+            for vni in errand
+                .keys
+                .iter()
+                .map(|key| key.vni)
+                .collect::<BTreeSet<_>>()
+            {
                 self.need_network(vni);
             }
         }

@@ -192,9 +192,7 @@ pub(crate) struct Abort {
 const WHAT: &str = "such move";
 
 fn path_move(call: &Call) -> Result<MoveId, Problem> {
-    call.part("move")
-        .parse()
-        .map_err(|_| Problem::absent(WHAT))
+    call.part("move").parse().map_err(|_| Problem::absent(WHAT))
 }
 
 pub(super) async fn list_moves(call: Call) -> Result<Answer, Problem> {

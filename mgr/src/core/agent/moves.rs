@@ -261,7 +261,8 @@ impl Agent {
     /// Something has happened to a key; a move may have waited for that.
     pub(super) fn key_changed(&mut self, key: Key, now: Time, out: &mut Vec<Output>) {
         let waits = |it: &Moving| {
-            it.side == Side::Destination && (it.has(key) || it.told.peers.iter().flatten().any(|peer| *peer == key))
+            it.side == Side::Destination
+                && (it.has(key) || it.told.peers.iter().flatten().any(|peer| *peer == key))
         };
         let of_key = |(id, it): (&MoveId, &Moving)| waits(it).then_some(*id);
         for id in self.moves.iter().filter_map(of_key).collect::<Vec<_>>() {
@@ -352,7 +353,14 @@ impl Agent {
                         Step::Abort => known.failure.clone().unwrap_or_default(),
                         _ => String::new(),
                     };
-                    self.tell_of_move(ToManager::Step { id, step: *step, note }, out);
+                    self.tell_of_move(
+                        ToManager::Step {
+                            id,
+                            step: *step,
+                            note,
+                        },
+                        out,
+                    );
                 }
             }
             if todo.is_repeated() {
@@ -417,7 +425,9 @@ impl Agent {
             (_, Some(program)) if program.told.is_none() => Todo::Say(Command::Pause),
             (_, Some(program)) if !program.paused => Todo::Wait,
             (State::Freeze, _) if !frozen => Todo::Freeze,
-            (_, Some(program)) if program.told == Some(Command::Pause) => Todo::Say(Command::Frozen),
+            (_, Some(program)) if program.told == Some(Command::Pause) => {
+                Todo::Say(Command::Frozen)
+            }
             (State::Freeze, _) => Todo::Step(Step::Frozen),
             _ => Todo::Wait,
         }
@@ -430,10 +440,12 @@ impl Agent {
             (State::Prepare, Some(program)) if !program.runs => program.run(now),
             (State::Prepare, Some(program)) if !program.prepared => Todo::Wait,
             (State::Prepare, _) if !self.stands_by(it) => Todo::Wait,
-            (State::Prepare, _) => match (self.knows_peers(it), it.since + self.config.peers_wait) {
-                (false, until) if now < until => Todo::Until(until),
-                _ => Todo::Step(Step::Ready),
-            },
+            (State::Prepare, _) => {
+                match (self.knows_peers(it), it.since + self.config.peers_wait) {
+                    (false, until) if now < until => Todo::Until(until),
+                    _ => Todo::Step(Step::Ready),
+                }
+            }
             (State::Armed | State::Freeze, Some(program)) if !program.runs => program.run(now),
             (State::Commit, Some(program)) if !program.runs && !program.resumed => program.run(now),
             (State::Commit, Some(program)) if !program.received && !program.resumed => Todo::Wait,
@@ -470,8 +482,10 @@ impl Agent {
         if it.told.state >= State::Commit {
             return;
         }
-        let (keys, peers): (Vec<_>, Vec<_>) =
-            (it.keys().collect(), it.told.peers.iter().flatten().copied().collect());
+        let (keys, peers): (Vec<_>, Vec<_>) = (
+            it.keys().collect(),
+            it.told.peers.iter().flatten().copied().collect(),
+        );
         for key in keys {
             // Nobody sends what would have to be sent on any more: the last move has settled.
             if let Some((generation, host, mac)) = self.redirect(key) {
@@ -553,9 +567,11 @@ impl Agent {
 
     /// A move is over.
     fn end_move(&mut self, id: MoveId, now: Time, out: &mut Vec<Output>) {
-        if self.moves.get(&id).is_some_and(|it| {
-            it.side == Side::Source && it.told.state.is_committed()
-        }) {
+        if self
+            .moves
+            .get(&id)
+            .is_some_and(|it| it.side == Side::Source && it.told.state.is_committed())
+        {
             self.depart(id, now);
         }
         let Some(it) = self.moves.remove(&id) else {

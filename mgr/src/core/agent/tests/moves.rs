@@ -171,7 +171,11 @@ fn the_source_freezes_when_told_and_sends_on_until_all_know() {
     rig.told(away(State::Freeze, 23));
     assert_eq!((rig.wanted(), rig.steps()), (vec![freeze()], vec![]));
     rig.pass(SECOND / 2);
-    assert_eq!(rig.wanted(), [freeze()], "again, until the kernel has done it");
+    assert_eq!(
+        rig.wanted(),
+        [freeze()],
+        "again, until the kernel has done it"
+    );
     rig.kernel(Event::Frozen(key(1)));
     assert_eq!(rig.steps(), step(Step::Frozen));
     rig.told(committed(away(State::Commit, 30)));
@@ -218,7 +222,10 @@ fn the_destination_is_ready_with_a_port_and_what_its_node_needs() {
     rig.told(here(State::Armed, 22));
     rig.told(here(State::Freeze, 23));
     rig.pass(SECOND * 10);
-    assert_eq!((rig.steps(), rig.operations(), rig.claims()), (vec![], vec![], vec![]));
+    assert_eq!(
+        (rig.steps(), rig.operations(), rig.claims()),
+        (vec![], vec![], vec![])
+    );
 
     rig.told(committed(here(State::Commit, 30)));
     assert_eq!(rig.operations(), [set(key(1), 30, Place::Local)]);
@@ -255,7 +262,10 @@ fn the_program_of_the_source_pauses_the_node_before_it_is_frozen() {
     rig.told(away(State::Prepare, 21));
     assert_eq!(rig.wanted(), []);
     rig.told(away(State::Armed, 22));
-    assert_eq!((rig.wanted(), rig.steps()), (vec![run(Role::Source)], vec![]));
+    assert_eq!(
+        (rig.wanted(), rig.steps()),
+        (vec![run(Role::Source)], vec![])
+    );
     rig.says(Notice::Converged);
     assert_eq!(rig.steps(), step(Step::Converged));
     rig.told(away(State::Freeze, 23));
@@ -297,7 +307,10 @@ fn the_node_is_reachable_at_the_destination_when_all_of_it_is_there() {
     assert_eq!(rig.operations(), [set(key(1), 30, Place::Local)]);
     assert_eq!(rig.wanted(), []);
     rig.kernel(Event::Active(key(1)));
-    assert_eq!((rig.wanted(), rig.steps()), (vec![say(Command::Resume)], vec![]));
+    assert_eq!(
+        (rig.wanted(), rig.steps()),
+        (vec![say(Command::Resume)], vec![])
+    );
     rig.says(Notice::Resumed);
     assert_eq!(rig.steps(), step(Step::Resumed));
     rig.says(Notice::Ended(None));
@@ -344,7 +357,10 @@ fn a_program_that_ends_too_early_fails_and_after_the_commit_it_is_run_again() {
     let mut rig = Rig::with_executor();
     rig.told(here(State::Prepare, 21));
     rig.says(Notice::Ended(None));
-    assert_eq!(rig.steps(), [(Step::Abort, "the executor ended too early".into())]);
+    assert_eq!(
+        rig.steps(),
+        [(Step::Abort, "the executor ended too early".into())]
+    );
 
     let mut rig = Rig::with_executor();
     rig.told(committed(here(State::Commit, 30)));
