@@ -672,6 +672,7 @@ async fn hosts_prove_who_they_are() {
     let hello = || ToManager::Hello {
         epoch: 1,
         seen: Generation::NONE,
+        frozen: false,
     };
     let mut stream = keeper.connect(&manager).await.unwrap();
     assert!(stream.say(hello()).await);

@@ -23,6 +23,10 @@ pub enum ToManager {
         /// The newest state of the store that the agent has seen anything of. A manager that has
         /// not got that far must not answer.
         seen: Generation,
+        /// Ports here are frozen for a move that this agent knows nothing of, because an earlier
+        /// one was told of it. Only a manager that knows all that has happened until now may
+        /// answer: to one that knows less, the node would still be this host's.
+        frozen: bool,
     },
     /// Where are these? With the generation that is known already.
     Resolve(Vec<(Key, Generation)>),

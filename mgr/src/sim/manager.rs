@@ -221,7 +221,10 @@ impl World {
                 self.stored(changed);
                 Input::Committed(flight, outcome)
             }
-            Operation::Read(flight, name) => Input::Read(flight, Some(self.store.read(&name))),
+            Operation::Read(flight, name) => {
+                let found = (self.store.read(&name), self.store.revision());
+                Input::Read(flight, Some(found))
+            }
         };
         let (wait, answer) = match lost {
             true => (STORE_TIMEOUT, unanswered),

@@ -73,9 +73,14 @@ fn read_mac(bytes: &[u8]) -> Option<Option<Mac>> {
 pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
     use wire::to_manager::{self as to, Message};
     let message = match message {
-        ToManager::Hello { epoch, seen } => Message::Hello(to::Hello {
+        ToManager::Hello {
+            epoch,
+            seen,
+            frozen,
+        } => Message::Hello(to::Hello {
             epoch,
             seen: seen.get(),
+            frozen,
         }),
         ToManager::Resolve(all) => Message::Resolve(to::Resolve { keys: known(all) }),
         ToManager::Claim(all) => {
@@ -143,6 +148,7 @@ pub(super) fn read_to_manager(message: wire::ToManager) -> Option<ToManager> {
         Message::Hello(it) => ToManager::Hello {
             epoch: it.epoch,
             seen: Generation::from_u64(it.seen),
+            frozen: it.frozen,
         },
         Message::Resolve(it) => ToManager::Resolve(read_known(it.keys)?),
         Message::Claim(it) => {
@@ -489,6 +495,7 @@ mod tests {
             ToManager::Hello {
                 epoch: 7,
                 seen: generation,
+                frozen: true,
             },
             ToManager::Resolve(vec![(at(1), generation), (at(2), Generation::NONE)]),
             ToManager::Claim(vec![claim]),

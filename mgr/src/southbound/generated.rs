@@ -114,6 +114,9 @@ pub mod to_manager {
         pub epoch: u32,
         #[prost(fixed64, tag = "2")]
         pub seen: u64,
+        /// The manager must know all that has happened until now.
+        #[prost(bool, tag = "3")]
+        pub frozen: bool,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Resolve {

@@ -89,7 +89,7 @@ impl Handle {
 /// What the engine waits for besides.
 enum Event {
     Committed(Flight, Option<crate::store::Outcome>),
-    Read(Flight, Option<Option<crate::store::Entry>>),
+    Read(Flight, Option<(Option<crate::store::Entry>, Revision)>),
     Lease(std::result::Result<Lease, ()>),
 }
 
@@ -310,7 +310,9 @@ impl Engine {
                     let (store, report) = (Arc::clone(&self.store), self.report.clone());
                     tokio::spawn(async move {
                         let found = store.range(&Range::key(name.bytes()), None, None).await;
-                        let found = found.ok().map(|found| found.entries.into_iter().next());
+                        let found = found
+                            .ok()
+                            .map(|found| (found.entries.into_iter().next(), found.revision));
                         let _ = report.send(Event::Read(flight, found));
                     });
                 }

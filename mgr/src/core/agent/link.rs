@@ -61,6 +61,7 @@ impl Agent {
         let hello = ToManager::Hello {
             epoch: self.seat.epoch,
             seen: self.seen,
+            frozen: !self.frozen.is_empty(),
         };
         out.push(Output::Send(hello));
         self.set_link(State::Greeting, self.config.silence, now);

@@ -430,6 +430,7 @@ fn a_restarted_agent_takes_over_what_the_kernel_has() {
     let hello = ToManager::Hello {
         epoch: 1,
         seen: generation(7),
+        frozen: false,
     };
     assert!(rig.out.contains(&Output::Send(hello)));
     let claims = rig.claims();

@@ -86,14 +86,18 @@ impl Shard {
     pub(super) fn read(
         &mut self,
         flight: Flight,
-        entry: Option<Option<Entry>>,
+        found: Option<(Option<Entry>, Revision)>,
         now: Time,
         out: &mut Vec<Output>,
     ) {
-        let Some((_, Task::Work(job))) = self.flights.remove(&flight) else {
-            return;
+        let job = match self.flights.remove(&flight) {
+            Some((_, Task::Work(job))) => job,
+            Some((_, Task::Look(session))) => {
+                return self.looked(session, found.map(|(_, revision)| revision), now, out);
+            }
+            _ => return,
         };
-        let Some(entry) = entry else {
+        let Some((entry, _)) = found else {
             return self.finish(job.origin, Err(Refusal::Unavailable), out);
         };
         let node = entry.and_then(|entry| {

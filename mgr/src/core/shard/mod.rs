@@ -81,8 +81,8 @@ pub enum Input {
     Changed(Change),
     /// What became of [`Output::Commit`]; none if that is not known.
     Committed(Flight, Option<Outcome>),
-    /// The answer to [`Output::Read`]; none if the store did not answer.
-    Read(Flight, Option<Option<Entry>>),
+    /// The answer to [`Output::Read`], and the revision it is of; none if the store did not answer.
+    Read(Flight, Option<(Option<Entry>, Revision)>),
     /// The lease of this manager, which the driver keeps alive.
     Leased(Lease),
     /// The lease is lost.
@@ -183,6 +183,7 @@ enum Task {
     Clean,
     Claims(SessionId, Vec<Claim>),
     Greet(SessionId),
+    Look(SessionId),
     Release(SessionId, Key, Option<Mapping>),
     Work(Box<Job>),
 }
@@ -240,7 +241,7 @@ impl Shard {
             }
             Input::Changed(change) => self.changed(change, now, out),
             Input::Committed(flight, outcome) => self.committed(flight, outcome, now, out),
-            Input::Read(flight, entry) => self.read(flight, entry, now, out),
+            Input::Read(flight, found) => self.read(flight, found, now, out),
             Input::Leased(lease) => self.leased(lease, now, out),
             Input::LeaseLost => self.lease = None,
             Input::Order(request, order, terms) => {
@@ -446,7 +447,7 @@ impl Shard {
 
     fn succeeded(&mut self, task: Task, generation: Generation, now: Time, out: &mut Vec<Output>) {
         match task {
-            Task::Campaign | Task::Clean => {}
+            Task::Campaign | Task::Clean | Task::Look(_) => {}
             Task::BePresent(lease) => self.was_present(Some(lease)),
             Task::Claims(session, claims) => self.claimed(session, &claims, generation, out),
             Task::Greet(session) => {
@@ -467,7 +468,7 @@ impl Shard {
 
     fn conflicted(&mut self, task: Task, revision: Revision, now: Time, out: &mut Vec<Output>) {
         match task {
-            Task::Campaign | Task::Clean => {}
+            Task::Campaign | Task::Clean | Task::Look(_) => {}
             Task::BePresent(_) => self.was_present(None),
             Task::Claims(session, claims) => {
                 self.defer(revision, Deferred::Claims(session, claims), now, out);

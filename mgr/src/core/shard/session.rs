@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ovnet_engine::{Locator, Vni};
 
-use super::{Alarm, Output, SessionId, Shard, Task};
+use super::{Alarm, Deferred, Output, SessionId, Shard, Task};
 use crate::core::message::{Report, Settings, ToAgent, ToManager, Verdict};
 use crate::core::moves::MoveId;
 use crate::core::record::{self, Epoch, Home, Mapping, Name};
@@ -134,11 +134,22 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        if let ToManager::Hello { epoch, seen } = message {
-            if session.hello.is_none() {
-                session.hello = Some((epoch, seen));
-                self.greet(id, out);
+        if let ToManager::Hello {
+            epoch,
+            seen,
+            frozen,
+        } = message
+        {
+            if session.hello.is_some() {
+                return;
             }
+            session.hello = Some((epoch, seen));
+            if !frozen {
+                return self.greet(id, out);
+            }
+            // Whatever is read, the answer is not older than the question.
+            let flight = self.new_flight(Task::Look(id));
+            out.push(Output::Read(flight, Name::Term));
             return;
         }
         if !session.ready {
@@ -171,6 +182,22 @@ impl Shard {
             ToManager::Report(report) => self.reported(id, &report, out),
             ToManager::Step { id: of, step, note } => self.stepped(id, of, step, note, now, out),
             ToManager::Peers { id: of, keys } => self.peers(id, of, keys, now, out),
+        }
+    }
+
+    /// The store is at a revision, or does not say.
+    pub(super) fn looked(
+        &mut self,
+        id: SessionId,
+        revision: Option<Revision>,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        let waits = |session: &&Session| !session.ready;
+        match (revision, self.sessions.get(&id).filter(waits)) {
+            (_, None) => {}
+            (Some(revision), _) => self.defer(revision, Deferred::Greet(id), now, out),
+            (None, _) => self.turn_away(id, Duration::from_millis(200), out),
         }
     }
 

@@ -155,7 +155,14 @@ impl Rig {
 
     fn hello(&mut self, n: u32, epoch: u32, seen: Generation) {
         self.input(Input::Opened(SessionId(n), host(n)));
-        self.say(n, ToManager::Hello { epoch, seen });
+        self.say(
+            n,
+            ToManager::Hello {
+                epoch,
+                seen,
+                frozen: false,
+            },
+        );
     }
 
     fn input(&mut self, input: Input) {
@@ -259,7 +266,7 @@ impl Rig {
                 lease: None,
                 modified,
             });
-            self.input(Input::Read(flight, Some(entry)));
+            self.input(Input::Read(flight, Some((entry, self.revision))));
         }
     }
 

@@ -109,7 +109,15 @@ impl Desk {
     fn hello(&mut self, shard: usize, n: u32, epoch: u32) {
         self.input(shard, Input::Opened(SessionId(n), host(n)));
         let seen = Generation::NONE;
-        self.say(shard, n, ToManager::Hello { epoch, seen });
+        self.say(
+            shard,
+            n,
+            ToManager::Hello {
+                epoch,
+                seen,
+                frozen: false,
+            },
+        );
     }
 
     fn say(&mut self, shard: usize, n: u32, message: ToManager) {
@@ -148,7 +156,7 @@ impl Desk {
                 }
                 Output::Read(flight, name) => {
                     let entry = self.entry(&name.bytes());
-                    self.begin(shard, Input::Read(flight, Some(entry)));
+                    self.begin(shard, Input::Read(flight, Some((entry, self.revision))));
                 }
                 Output::Send(session, message) => {
                     // Agents acknowledge at once, but for one.
@@ -445,10 +453,13 @@ fn only_the_steps_of_the_table_lead_on() {
                 (2, Some(crate::core::moves::Side::Destination)),
                 (3, None),
             ] {
-                let mut desk = Desk::at(state);
-                if state == State::Commit {
+                let mut desk = Desk::new();
+                if state.is_committed() && !state.is_over() {
                     desk.subscribe_silently();
                 }
+                desk.start().unwrap();
+                desk.lead_to(state);
+                desk.sent.clear();
                 desk.step(n, step);
                 let may = side.is_some_and(|side| step.is_of(side));
                 let next = state.after(step).filter(|_| may).unwrap_or(state);
@@ -747,7 +758,7 @@ fn a_commit_does_not_happen_with_another_boot() {
             panic!("{read:?}");
         };
         let entry = desk.entry(&name.bytes());
-        desk.begin(shard, Input::Read(flight, Some(entry)));
+        desk.begin(shard, Input::Read(flight, Some((entry, desk.revision))));
         let commit = desk.pending.pop_front().unwrap();
         assert!(matches!(commit, (_, Output::Commit(..))));
         desk.boot(n, 2, 0);
@@ -917,6 +928,64 @@ fn the_destination_waits_with_its_claim_until_the_commit() {
     let mut desk = Desk::at(State::Freeze);
     desk.claim(0, 3, Generation::NONE);
     assert_eq!(desk.alarms, [Alarm::ForgedClaim(host(3), key(1, 1), NODE)]);
+}
+
+/// A manager that lags has not heard that the node has left when its former host's agent is started
+/// anew. It must not have that agent believe that the node is still there.
+#[test]
+fn a_host_with_frozen_ports_is_welcomed_by_who_knows_all() {
+    let mut desk = Desk::at(State::Freeze);
+    let entries = desk.records.keys().filter_map(|key| desk.entry(key));
+    let before: Vec<_> = entries.filter(|e| !e.key.starts_with(b"node/")).collect();
+    let before = Input::Load {
+        range: Range::all(),
+        entries: before,
+        revision: desk.revision,
+        last: true,
+    };
+    desk.step(1, Step::Frozen);
+    let lags = Shard::new(Config::default(), 8, 1, NOW);
+    desk.shards.push(lags);
+    desk.input(1, before);
+    for frozen in [false, true] {
+        desk.sent.clear();
+        desk.input(1, Input::Opened(SessionId(1), host(1)));
+        let seen = Generation::NONE;
+        let hello = ToManager::Hello {
+            epoch: 1,
+            seen,
+            frozen,
+        };
+        desk.say(1, 1, hello);
+        let told = desk.told(1);
+        match frozen {
+            false => assert_eq!(told[0].state, State::Freeze),
+            true => assert_eq!(told, []),
+        }
+    }
+    let written = [Name::Mapping(key(1, 1)), Name::Move(ID)];
+    let events = written.iter().filter_map(|name| desk.entry(&name.bytes()));
+    let events = events.map(Event::Put).collect();
+    let revision = desk.revision;
+    desk.input(1, Input::Changed(Change { revision, events }));
+    assert_eq!(desk.told(1)[0].state, State::Commit);
+    // A store that does not answer is no reason to believe anything.
+    let mut out = Vec::new();
+    let (session, now) = (SessionId(7), desk.now);
+    let shard = &mut desk.shards[1];
+    shard.handle(Input::Opened(session, host(1)), now, &mut out);
+    let hello = ToManager::Hello {
+        epoch: 1,
+        seen: Generation::NONE,
+        frozen: true,
+    };
+    shard.handle(Input::Received(session, hello), now, &mut out);
+    let Some(Output::Read(flight, _)) = out.pop() else {
+        panic!("{out:?}");
+    };
+    shard.handle(Input::Read(flight, None), now, &mut out);
+    let later = |output: &Output| matches!(output, Output::Send(_, ToAgent::Later(_)));
+    assert!(out.iter().any(later));
 }
 
 #[test]

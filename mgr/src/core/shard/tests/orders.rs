@@ -121,7 +121,7 @@ fn an_order_that_met_a_change_is_planned_again_with_it() {
         Output::Read(flight, _) => Some(*flight),
         _ => None,
     });
-    rig.input(Input::Read(read.unwrap(), Some(None)));
+    rig.input(Input::Read(read.unwrap(), Some((None, 10))));
     assert_eq!(rig.reply(), Some(Err(Refusal::AddressTaken(key(1, 1)))));
 }
 
@@ -189,7 +189,7 @@ fn a_used_address_is_learned_if_the_network_says_so_and_the_silent_one_goes() {
             lease: None,
             modified: 5,
         };
-        rig.input(Input::Read(flight, Some(Some(entry))));
+        rig.input(Input::Read(flight, Some((Some(entry), 10))));
         rig
     };
     let own = node(&[(1, false)]);
