@@ -15,7 +15,7 @@ export KERNEL V
 
 .DEFAULT_GOAL := all
 .PHONY: all env module user check check-user check-kernel check-debug check-debug-quick \
-	check-planted fuzz simulate demo bench bench-scale vm generate man completions install clean distclean-cache help
+	check-planted fuzz simulate demo bench bench-scale bench-mappings bench-control vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -64,6 +64,14 @@ bench: module user ## instructions per packet, beside other networks; KIND=X pic
 bench-scale: module user ## what must not grow with networks, ports, hosts, rules and mappings, and what mappings cost; MAPPINGS=N (1000000)
 	@$(VM) scale --mappings $(or $(MAPPINGS),1000000)
 
+bench-mappings: module user ## instructions per mapping that is set, told or dumped; MAPPINGS=N (100000), PROFILE=1 says where
+	@$(VM) mappings --count $(or $(MAPPINGS),100000) $(if $(PROFILE),--profile)
+
+# A benchmark is run in the directory of its crate.
+bench-control: ## what a manager does in a second, and how soon, with AGENTS (1000) on real sockets; STORE=etcd
+	@$(ENV) cargo bench -q -p mgr --bench control -- --out $(CURDIR)/out/bench-control.json \
+		$(if $(AGENTS),--agents $(AGENTS)) $(if $(STORE),--store $(STORE))
+
 vm: module user ## a shell in a guest; RUN=FILE runs a file there instead
 	@$(VM) $(if $(RUN),exec $(RUN),shell)
 
@@ -83,13 +91,18 @@ completions: user ## what shells need to complete ovctl's words, in out/completi
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: user man completions ## the programs, man pages and completions, under PREFIX (/usr/local)
+install: user man completions ## the programs, the unit, man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
 	install -D -m 0755 target/release/ovmgrd $(DESTDIR)$(PREFIX)/bin/ovmgrd
 	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
 	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
 	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl
 	install -D -m 0644 out/completions/fish $(SHARE)/fish/vendor_completions.d/ovctl.fish
+	install -D -m 0644 -t $(SHARE)/doc/ovnet Documentation/*.md mgr/ovmgrd.toml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|; s|/usr/share|$(PREFIX)/share|' mgr/ovmgrd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/ovmgrd.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/ovmgrd.service
 
 clean: ## remove what was built in the checkout
 	rm -rf out target
@@ -100,4 +113,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole, STORE=embedded|etcd"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole, AGENTS=N, STORE=embedded|etcd"

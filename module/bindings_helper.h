@@ -141,11 +141,8 @@ struct nlattr *ovnet_info_attr(const struct genl_info *info, int attr);
 u32 ovnet_info_port(const struct genl_info *info);
 struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
 				    struct nlattr *last);
-int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
-			   struct netlink_ext_ack *extack);
+u64 ovnet_nla_index(struct nlattr **table, int max, const struct nlattr *nest);
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr);
-const void *ovnet_nla_data(const struct nlattr *nla);
-int ovnet_nla_len(const struct nlattr *nla);
 struct nlattr *ovnet_nla_nest_start(struct sk_buff *skb, int attr);
 void ovnet_nla_nest_end(struct sk_buff *skb, struct nlattr *nest);
 void ovnet_nla_nest_cancel(struct sk_buff *skb, struct nlattr *nest);
@@ -172,7 +169,6 @@ int ovnet_table_remove(struct rhashtable *table, struct ovnet_node *node);
 struct ovnet_node *ovnet_table_bucket(struct rhashtable *table, unsigned int bucket,
 				      unsigned int *size);
 struct ovnet_node *ovnet_table_next(const struct ovnet_node *node);
-unsigned int ovnet_table_len(const struct rhashtable *table);
 
 /* Per-CPU counters and rate limits. */
 void __percpu *ovnet_percpu_alloc(size_t size);

@@ -95,13 +95,20 @@ fn with_network<T>(
     f: impl FnOnce(&Arc<Network>) -> T,
 ) -> Result<T, Refusal> {
     let reader = rcu::read_lock();
-    match host.networks().get(vni.get().into(), Rcu::from(&reader)) {
-        Some(network) => Ok(f(network)),
-        None => {
-            let text = c"this host has no such network: set the network first";
-            Err(Refusal::new(ENOENT, text).at(attr))
-        }
-    }
+    network(host, vni, attr, Rcu::from(&reader)).map(f)
+}
+
+/// The network, which must exist.
+fn network<'a>(
+    host: &'a Host,
+    vni: Vni,
+    attr: u32,
+    rcu: Rcu<'a>,
+) -> Result<&'a Arc<Network>, Refusal> {
+    host.networks().get(vni.get().into(), rcu).ok_or_else(|| {
+        let text = c"this host has no such network: set the network first";
+        Refusal::new(ENOENT, text).at(attr)
+    })
 }
 
 /// Names a device for the asker: its index, and the namespace if that is not the asker's.

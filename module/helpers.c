@@ -468,26 +468,27 @@ struct nlattr *ovnet_info_next_attr(const struct genl_info *info, int attr,
 	return NULL;
 }
 
-/* The policy of the whole message has been asked about the nest already. */
-int ovnet_nla_parse_nested(struct nlattr **table, int max, const struct nlattr *nla,
-			   struct netlink_ext_ack *extack)
+/*
+ * The policy of the whole message has checked what is in the nest: it is only
+ * indexed.  What is in the table is what has a bit in the result.
+ */
+u64 ovnet_nla_index(struct nlattr **table, int max, const struct nlattr *nest)
 {
-	return nla_parse_nested(table, max, nla, NULL, extack);
+	struct nlattr *nla;
+	u64 present = 0;
+	int left;
+
+	nla_for_each_nested(nla, nest, left)
+		if (nla_type(nla) <= max) {
+			table[nla_type(nla)] = nla;
+			present |= BIT_ULL(nla_type(nla));
+		}
+	return present;
 }
 
 struct nlattr *ovnet_dump_attr(struct netlink_callback *cb, int attr)
 {
 	return genl_dumpit_info(cb)->info.attrs[attr];
-}
-
-const void *ovnet_nla_data(const struct nlattr *nla)
-{
-	return nla_data(nla);
-}
-
-int ovnet_nla_len(const struct nlattr *nla)
-{
-	return nla_len(nla);
 }
 
 struct nlattr *ovnet_nla_nest_start(struct sk_buff *skb, int attr)
@@ -617,8 +618,8 @@ static noinline struct ovnet_node *ovnet_table_search(struct rhashtable *table, 
 }
 
 /*
- * What is looked for is the first in its bucket mostly.  If not, or while the
- * table changes its size, the kernel searches.
+ * What is looked for is the first in its bucket mostly.  If it is not there
+ * while the table changes its size, the kernel searches.
  */
 struct ovnet_node *ovnet_table_get(struct rhashtable *table, u64 key)
 {
@@ -629,12 +630,17 @@ struct ovnet_node *ovnet_table_get(struct rhashtable *table, u64 key)
 	if (unlikely(buckets->nest))
 		return ovnet_table_search(table, key);
 	first = rht_ptr_rcu(&buckets->buckets[hash]);
-	if (likely(!rht_is_a_nulls(first))) {
+	while (likely(!rht_is_a_nulls(first))) {
 		struct ovnet_node *node = container_of(first, struct ovnet_node, head);
 
 		if (likely(node->key == key))
 			return node;
+		first = rcu_dereference_raw(first->next);
 	}
+	/* As rhashtable_lookup(): whoever missed what was moved sees where to. */
+	smp_rmb();
+	if (likely(!rcu_access_pointer(buckets->future_tbl)))
+		return NULL;
 	return ovnet_table_search(table, key);
 }
 
@@ -673,11 +679,6 @@ struct ovnet_node *ovnet_table_bucket(struct rhashtable *table, unsigned int buc
 struct ovnet_node *ovnet_table_next(const struct ovnet_node *node)
 {
 	return ovnet_table_node(rcu_dereference_raw(node->head.next));
-}
-
-unsigned int ovnet_table_len(const struct rhashtable *table)
-{
-	return atomic_read(&table->nelems);
 }
 
 /* ---- per-CPU counters and rate limits --------------------------------------- */

@@ -153,30 +153,20 @@ pub(crate) struct Mapping {
     pub(crate) place: Place,
     /// For how long.
     pub(crate) expiry: Expiry,
-    /// Where it was before.
-    pub(crate) former: Option<Former>,
+    /// The remote host that the node has left. What it sent from there may be under way still. The fields of it
+    /// are not a struct of their own, which would take the room that there is.
+    former: Option<Arc<Remote>>,
+    /// Until when packets from there are believed.
+    former_until: Moment,
+    /// The MAC that other nodes saw then.
+    former_mac: Mac,
 }
 
-/// The remote host that a node has left. What it sent from there may be under way still.
-pub(crate) struct Former {
-    /// The host.
-    pub(crate) remote: Arc<Remote>,
-    /// Until when packets from there are believed.
-    until: Moment,
-    /// The MAC that other nodes saw then.
-    mac: Mac,
-}
+/// What a mapping's entry may take: with a byte more it would be the slab allocator's next size, 192.
+const ENTRY_MAX: usize = 128;
 
 /// For how long packets may be under way after their node has moved, in milliseconds.
 const UNDER_WAY: u32 = 1000;
-
-impl Former {
-    /// A host that is left now.
-    pub(crate) fn new(remote: Arc<Remote>, mac: Mac) -> Self {
-        let until = Moment::now().after(UNDER_WAY);
-        Former { remote, until, mac }
-    }
-}
 
 /// The state of a namespace.
 #[pin_data]
@@ -233,7 +223,7 @@ impl Namespaced for Host {
             net,
             locator: Atomic::new(0),
             had_mappings: Atomic::new(0),
-            mappings <- Table::new(),
+            mappings <- Table::new_within::<ENTRY_MAX>(),
             networks <- Table::new(),
             remotes <- Table::new(),
             peerings <- Table::new(),
@@ -299,9 +289,8 @@ impl Host {
 
     /// The host's locator.
     pub(crate) fn locator(&self) -> Option<Locator> {
-        let mut prefix = [0; 16];
-        prefix[..8].copy_from_slice(&self.locator_bits().to_be_bytes());
-        Locator::from_prefix(prefix).ok()
+        let bits = self.locator_bits();
+        Locator::new((bits >> 32) as u32, bits as u32).ok()
     }
 
     /// Changes the locator. Under the control lock.
@@ -442,7 +431,16 @@ impl Mapping {
             place,
             expiry,
             former: None,
+            former_until: Moment::now(),
+            former_mac: mac,
         }
+    }
+
+    /// The node has just left a host, where others saw that MAC of it.
+    pub(crate) fn left(&mut self, remote: Arc<Remote>, mac: Mac) {
+        self.former = Some(remote);
+        self.former_until = Moment::now().after(UNDER_WAY);
+        self.former_mac = mac;
     }
 
     /// The path of packets from `from` if the node is there, or was just now (RX2), and the MAC that it has
@@ -463,9 +461,9 @@ impl Mapping {
             return Some((Path::new(away.path.from(), from), self.mac));
         }
         let former = self.former.as_ref()?;
-        let there = here.behind(former.remote.locator);
-        (there == from && !former.until.is_past(Moment::now()))
-            .then(|| (Path::new(away.path.from(), there), former.mac))
+        let there = here.behind(former.locator);
+        (there == from && !self.former_until.is_past(Moment::now()))
+            .then(|| (Path::new(away.path.from(), there), self.former_mac))
     }
 
     /// Its state, as netlink numbers it.

@@ -181,6 +181,11 @@ impl Misses {
     pub(crate) fn table(&self) -> &Table<Arc<Miss>> {
         &self.table
     }
+
+    /// Whether nothing is asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.len() == 0
+    }
 }
 
 /// Who needs a mapping.

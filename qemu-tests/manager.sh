@@ -104,7 +104,8 @@ invitation() {
   echo "${answer%%\"*}"
 }
 
-# agent HOST [TOKEN]: gets the host its identity, and starts its agent.
+# agent HOST [TOKEN]: gets the host its identity, and starts its agent; with the
+# program EXECUTOR, if that is set, which moves nodes.
 agent() {
   local token
   token=${2:-$(invitation "$1")}
@@ -116,6 +117,7 @@ roles = ["agent"]
 listen = "127.0.0.1:9440"
 [agent]
 hints = "[::]:8442"
+${EXECUTOR:+executor = "$EXECUTOR"}
 managers = ["[$MANAGER_AT]:8441"]
 directory = "$DAEMONS/$1"
 cache = "$DAEMONS/$1/cache"

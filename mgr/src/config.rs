@@ -240,6 +240,8 @@ pub struct Agent {
     pub idle: Duration,
     /// Where hints of other agents are heard; nowhere, and none are sent, if absent.
     pub hints: Option<SocketAddr>,
+    /// The program that moves nodes themselves; none: somebody else moves them.
+    pub executor: Option<PathBuf>,
 }
 
 impl Default for Agent {
@@ -250,6 +252,7 @@ impl Default for Agent {
             cache: "/var/lib/ovnet/agent/cache".into(),
             idle: Duration::from_secs(600),
             hints: None,
+            executor: None,
         }
     }
 }
@@ -332,6 +335,17 @@ impl Config {
             return invalid(
                 "agent.managers",
                 "each must be HOST:PORT, as in \"manager:8441\"",
+            );
+        }
+        if self
+            .agent
+            .executor
+            .as_ref()
+            .is_some_and(|it| it.is_relative())
+        {
+            return invalid(
+                "agent.executor",
+                "name the program by its whole path, as in \"/usr/local/lib/ovnet/executor\"",
             );
         }
         if !self.has(Role::System) {

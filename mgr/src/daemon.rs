@@ -156,7 +156,8 @@ async fn start_system(
     if made.map_err(|error| Error::Identity(error.to_string()))? {
         tracing::info!(file = %path.display(), "made the first token for administrators");
     }
-    let (engine, handle) = Engine::new(Arc::clone(&store));
+    let refusals = api::Refusals::new(Arc::clone(&store));
+    let (engine, handle) = Engine::new(Arc::clone(&store), refusals.clone(), metrics.clone());
     parts.spawn(async move {
         engine.run().await;
         "the engine"
@@ -173,6 +174,7 @@ async fn start_system(
         store: Arc::clone(&store),
         engine: handle.clone(),
         metrics: metrics.clone(),
+        refusals: refusals.clone(),
         incarnation: identity.incarnation,
         stopping: stopping.clone(),
     });
@@ -182,6 +184,7 @@ async fn start_system(
         store: Arc::clone(&store),
         engine: handle,
         metrics: metrics.clone(),
+        refusals,
         ca,
     };
     let (listen, names) = (config.southbound.listen, config.southbound.names.clone());
@@ -219,7 +222,7 @@ async fn serve_api(
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!("API at {scheme}://{address}");
-    let incoming = listen::accept(listener, tls, || ());
+    let incoming = listen::accept(listener, tls, |_, _| ());
     let listener = Listener { incoming, address };
     let router = api::router(state);
     parts.spawn(async move {

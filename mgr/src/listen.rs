@@ -53,7 +53,7 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) fn accept(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    refused: impl Fn() + Send + Clone + 'static,
+    refused: impl Fn(SocketAddr, Option<&std::io::Error>) + Send + Clone + 'static,
 ) -> mpsc::Receiver<(Incoming, SocketAddr)> {
     let (sender, incoming) = mpsc::channel(16);
     let tls = tls.map(TlsAcceptor::from);
@@ -81,9 +81,9 @@ pub(crate) fn accept(
                         Ok(Ok(stream)) => Incoming::Tls(Box::new(stream)),
                         Ok(Err(error)) => {
                             tracing::info!(%peer, %error, "a TLS handshake failed");
-                            return refused();
+                            return refused(peer, Some(&error));
                         }
-                        Err(_) => return refused(),
+                        Err(_) => return refused(peer, None),
                     },
                 };
                 // Nobody takes connections any more when the daemon ends.

@@ -21,6 +21,10 @@ pub(crate) struct Metrics {
     /// By method and route.
     pub(crate) api_seconds: HistogramVec,
     pub(crate) api_watches: IntGauge,
+    /// By what became of them.
+    pub(crate) manager_keys: IntCounterVec,
+    pub(crate) manager_leads: IntGauge,
+    pub(crate) manager_queue: IntGauge,
     pub(crate) southbound_agents: IntGauge,
     /// By direction.
     pub(crate) southbound_messages: IntCounterVec,
@@ -84,6 +88,19 @@ impl Metrics {
                 &["method", "route"],
             )?,
             api_watches: gauge("ovnet_api_watches", "Watches of the API that are open.")?,
+            manager_keys: counter(
+                "ovnet_manager_keys_total",
+                "Mappings that agents were told of, or not: by what became of them.",
+                &["what"],
+            )?,
+            manager_leads: gauge(
+                "ovnet_manager_leads",
+                "Whether this manager does what only one of several does.",
+            )?,
+            manager_queue: gauge(
+                "ovnet_manager_queue",
+                "Messages of agents and orders that wait for the manager.",
+            )?,
             southbound_agents: gauge("ovnet_southbound_agents", "Agents that are connected.")?,
             southbound_messages: counter(
                 "ovnet_southbound_messages_total",

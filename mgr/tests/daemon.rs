@@ -157,6 +157,16 @@ fn mistakes_are_explained() {
             422,
             "outside",
         ),
+        (
+            daemon.request(
+                "POST",
+                "/v1/apply",
+                &[("Content-Type", "application/yaml")],
+                "nodes: [{id: 1000000000000012, name: a, network: 7}]",
+            ),
+            400,
+            "in quotes",
+        ),
         (daemon.get("/v1/networks?limit=0"), 400, "1 to 1000"),
         (
             daemon.get("/v1/networks?color=red"),

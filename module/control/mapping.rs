@@ -4,14 +4,14 @@
 //! changes nothing, a smaller one is refused; a deletion leaves a tombstone with its generation.
 
 use super::{
-    generation, locator, node_address, node_mac, own_locator, port::find_port, put_device, vni,
-    with_network, Answer,
+    generation, locator, network, node_address, node_mac, own_locator, port::find_port, put_device,
+    vni, with_network, Answer,
 };
 use crate::{
     expiry::{Expiry, Ttl},
     external::{self, External},
     hold::{Away, Hold, Place, Stage},
-    host::{key, unkey, Former, Host, Mapping, Remote},
+    host::{key, unkey, Host, Mapping, Remote},
     misses::Miss,
     net::{
         bindings::*,
@@ -82,9 +82,8 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
     let old_external = old.and_then(|old| old.place.external().cloned());
     let old_queue = old.and_then(|old| old.place.queue().cloned());
     drop(reader);
-    if !known && host.mappings().len() >= host.mappings_max() && !host.evict() {
-        let text = c"this host has as many mappings as it may keep, and none that ends one day";
-        return Err(Refusal::new(ENOSPC, text));
+    if !known {
+        make_room(host)?;
     }
     let waiting = old_queue.or_else(|| host.miss_queue(key));
     let new_remote = mapping.place.away().map(|away| away.remote.clone());
@@ -93,8 +92,9 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
             .as_ref()
             .is_some_and(|new| new.locator != old.locator)
     });
-    let former = |left| Former::new(left, old_mac);
-    mapping.former = left.clone().map(former);
+    if let Some(left) = &left {
+        mapping.left(left.clone(), old_mac);
+    }
     let new_port = mapping.place.port().cloned();
     let new_external = mapping.place.external().cloned();
     if let Some(new) = &new_external {
@@ -123,7 +123,9 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
                 Place::Held(hold),
                 Expiry::new(mapping.expiry.left()),
             );
-            settling.former = left.map(former);
+            if let Some(left) = left {
+                settling.left(left, old_mac);
+            }
             host.mappings().set(key, settling)?;
             host.end_miss(key);
             place_port(
@@ -142,11 +144,7 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
                 host.holds().set(key, hold.clone())?;
             }
             let place = mapping.place.clone();
-            if known {
-                host.mappings().set(key, mapping)?;
-            } else {
-                host.mappings().add(key, mapping)?;
-            }
+            host.mappings().set(key, mapping)?;
             place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &place);
             // What waits is looked at again.
             let same = |hold: &Arc<Hold>| {
@@ -187,8 +185,48 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
             network.mappings.add(1, Relaxed);
         }
     }
-    if let Some(mapping) = host.mappings().get(key, rcu) {
-        host.report_mapping(vni, address, mapping);
+    if netlink::has_listeners(host.net()) {
+        if let Some(mapping) = host.mappings().get(key, rcu) {
+            host.report_mapping(vni, address, mapping);
+        }
+    }
+    Ok(())
+}
+
+/// Puts a mapping where none was and where nothing waits for one, for a node behind a remote host: what most
+/// are when they come. As [`install`], without what there is nothing of. Under the control lock.
+fn install_first(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping) -> Answer {
+    let key = key(vni, address);
+    make_room(host)?;
+    let mortal = mapping.expiry.is_mortal();
+    let entry = host.mappings().entry(key, mapping)?;
+    let reader = rcu::read_lock();
+    let rcu = Rcu::from(&reader);
+    let mapping = host.mappings().insert(entry, rcu)?;
+    if let Some(away) = mapping.place.away() {
+        away.remote.mappings.add(1, Relaxed);
+    }
+    if let Some(network) = host.networks().get(vni.get().into(), rcu) {
+        network.mappings.add(1, Relaxed);
+    }
+    host.report_mapping(vni, address, mapping);
+    drop(reader);
+    host.holds().remove(key);
+    // A packet may have asked meanwhile.
+    if let Some(queue) = host.end_miss(key) {
+        host.release(&queue);
+    }
+    if mortal {
+        host.start_sweep();
+    }
+    Ok(())
+}
+
+/// Sees that the host may keep one more mapping. Under the control lock.
+fn make_room(host: &Host) -> Answer {
+    if host.mappings().len() >= host.mappings_max() && !host.evict() {
+        let text = c"this host has as many mappings as it may keep, and none that ends one day";
+        return Err(Refusal::new(ENOSPC, text));
     }
     Ok(())
 }
@@ -258,14 +296,13 @@ pub(crate) fn remove_mapping(host: &Host, key: u64) -> bool {
     host.mappings().remove(key)
 }
 
-/// A mapping's place behind a remote host. Under the control lock.
+/// A mapping's place behind a remote host, seen from this host's own locator. Under the control lock.
 pub(super) fn away(
     host: &Host,
-    to: Locator,
+    (own, to): (Locator, Locator),
     vni: Vni,
     (peer, slot): (Vni, u8),
 ) -> Result<Away, Refusal> {
-    let own = own_locator(host)?;
     Ok(Away {
         remote: remote(host, to)?,
         path: Path::new(
@@ -341,12 +378,12 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         .unwrap_or(vni);
     let slot = attrs.u8(OVNET_A_MAPPING_SLOT).unwrap_or(0);
     // Only a mapping to this host itself concerns a device.
-    let rtnl = (host.locator() == Some(to)).then(Rtnl::lock);
+    let rtnl = (host.locator_bits() == to.bits()).then(Rtnl::lock);
     let _control = host.control().lock();
     let own = own_locator(host)?;
-    with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
     let port = match &rtnl {
         Some(rtnl) if own == to => {
+            with_network(host, vni, OVNET_A_MAPPING_VNI, |_| ())?;
             Some(find_port(host, peer, address, rtnl)?.ok_or_else(|| {
                 let text = c"no port of this host has that address: set the port";
                 Refusal::new(ENOENT, text).at(OVNET_A_MAPPING_LOCATOR)
@@ -357,7 +394,9 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         _ => None,
     };
     let reader = rcu::read_lock();
-    let known = host.mapping(vni, address, Rcu::from(&reader));
+    let rcu = Rcu::from(&reader);
+    network(host, vni, OVNET_A_MAPPING_VNI, rcu)?;
+    let known = host.mapping(vni, address, rcu);
     let (same, forwards) = known.map_or((false, false), |mapping| {
         is_there(mapping, mac, port.as_ref(), to, (peer, slot))
     });
@@ -394,23 +433,25 @@ fn set_one(host: &Host, attrs: &Attrs<'_>) -> Result<Outcome, Refusal> {
         }
         Step::Install(gen) => gen,
     };
+    let is_first = known.is_none();
     drop(reader);
     let place = match (port, standby) {
         (Some(port), _) => Place::Local(port),
         // The node will come to that port still.
         (None, Some((port, queue))) => {
-            let stage = Stage::Standby(port, Some(away(host, to, vni, (peer, slot))?));
+            let stage = Stage::Standby(port, Some(away(host, (own, to), vni, (peer, slot))?));
             Place::Held(Arc::new(Hold { queue, stage }, GFP_KERNEL)?)
         }
-        (None, None) if moved => Place::Moved(away(host, to, vni, (peer, slot))?),
-        (None, None) => Place::Remote(away(host, to, vni, (peer, slot))?),
+        (None, None) if moved => Place::Moved(away(host, (own, to), vni, (peer, slot))?),
+        (None, None) => Place::Remote(away(host, (own, to), vni, (peer, slot))?),
     };
-    let result = install(
-        host,
-        vni,
-        address,
-        Mapping::new(gen, mac, place, Expiry::new(ttl)),
-    );
+    let plain = is_first && place.away().is_some() && host.misses().is_empty();
+    let mapping = Mapping::new(gen, mac, place, Expiry::new(ttl));
+    let result = if plain {
+        install_first(host, vni, address, mapping)
+    } else {
+        install(host, vni, address, mapping)
+    };
     if result.is_err() {
         forget_unused(host, to);
     }

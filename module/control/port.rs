@@ -218,7 +218,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let rtnl = Rtnl::lock();
     let device = find_device(host, request, &rtnl)?;
     let _control = host.control().lock();
-    own_locator(host)?;
+    let own = own_locator(host)?;
     let network = with_network(host, vni, OVNET_A_PORT_VNI, Arc::clone)?;
     if find_port(host, vni, address, &rtnl)?.is_some_and(|other| !other.is(&device)) {
         let text = c"another port of this host has that address in that network";
@@ -245,7 +245,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         }
         Some(_) => {
             let to = locator(request, OVNET_A_PORT_LOCATOR)?;
-            Some(away(host, to, vni, (vni, 0))?)
+            Some(away(host, (own, to), vni, (vni, 0))?)
         }
     };
     let slot = (asked.slot != 0).then(|| slot_key(vni, asked.slot));
@@ -258,7 +258,12 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
             return Err(Refusal::new(errno, text).at(OVNET_A_PORT_SLOT));
         }
     }
-    let step = place(host, vni, address, &device, &asked, forward)?;
+    let wanted = Wanted {
+        mac: asked.mac,
+        gen: asked.gen,
+        state: asked.state,
+    };
+    let step = place(host, vni, address, &device, wanted, forward.clone())?;
     leave_slot(host, device.driver(), slot);
     if let Some(slot) = slot {
         host.slots().set(slot, device.clone())?;
@@ -300,8 +305,17 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         end(host, vni, former, &device);
     }
     installed?;
+    place_others(host, vni, &device, asked.state, forward.as_ref())?;
     host.report_port(&device, Some((vni, address, asked.node)));
     Ok(())
+}
+
+/// What the mapping of a port's node is to be.
+#[derive(Clone, Copy)]
+struct Wanted {
+    mac: Mac,
+    gen: Option<u64>,
+    state: u32,
 }
 
 /// The mapping that the node of a port is to have, if it is not what it should be.
@@ -310,7 +324,7 @@ fn place(
     vni: Vni,
     address: Ipv4Addr,
     device: &DeviceRef<Port>,
-    asked: &Asked,
+    asked: Wanted,
     forward: Option<Away>,
 ) -> Result<Option<Mapping>, Refusal> {
     let reader = rcu::read_lock();
@@ -395,6 +409,61 @@ fn place(
             }
         }
     }
+}
+
+/// The further addresses of a node pause and go on with it, and wait for a node whose mappings somebody else
+/// sets. Under the control lock.
+fn place_others(
+    host: &Host,
+    vni: Vni,
+    device: &DeviceRef<Port>,
+    state: u32,
+    forward: Option<&Away>,
+) -> Answer {
+    let mut others = KVec::with_capacity(SOURCES_MAX, GFP_KERNEL)?;
+    let reader = rcu::read_lock();
+    let Some(own) = device.driver().attachment(Rcu::from(&reader)) else {
+        return Ok(());
+    };
+    let managed = own.node != 0;
+    for source in own.sources.iter().filter(|source| source.len == 32) {
+        let known = host.mapping(vni, source.prefix, Rcu::from(&reader));
+        let place = known.map(|mapping| mapping.place.settled());
+        let stage = match place {
+            Some(Place::Held(hold)) => Some(&hold.stage),
+            _ => None,
+        };
+        let frozen = matches!(stage, Some(Stage::Frozen(port, _)) if port.is(device));
+        let local = matches!(place, Some(Place::Local(port)) if port.is(device));
+        let concerned = match state {
+            OVNET_PORT_STATE_STANDBY => {
+                managed
+                    && matches!(
+                        place,
+                        None | Some(Place::Deleted | Place::Remote(_) | Place::Moved(_))
+                    )
+            }
+            OVNET_PORT_STATE_FROZEN => frozen || local,
+            _ => frozen,
+        };
+        if concerned {
+            let mac = known.map_or(Mac::of(source.prefix), |mapping| mapping.mac);
+            others.push_within_capacity((source.prefix, mac))
+                .map_err(|_| ENOMEM)?;
+        }
+    }
+    drop(reader);
+    for &(address, mac) in &others {
+        let wanted = Wanted {
+            mac,
+            gen: None,
+            state,
+        };
+        if let Some(mapping) = place(host, vni, address, device, wanted, forward.cloned())? {
+            install(host, vni, address, mapping)?;
+        }
+    }
+    Ok(())
 }
 
 /// Frees the slot of a port, unless it is this one.

@@ -10,7 +10,7 @@ use super::{
     namespace::Net,
     table::{Table, Walk},
 };
-use core::{marker::PhantomData, net::Ipv4Addr, slice};
+use core::{marker::PhantomData, mem::MaybeUninit, net::Ipv4Addr, slice};
 use kernel::{error::to_result, prelude::*, sync::rcu};
 use ovnet_engine::{Locator, Mac};
 
@@ -52,16 +52,21 @@ impl<E: Into<Error>> From<E> for Refusal {
 ///
 /// # Invariants
 ///
-/// The table has an entry for each attribute that the policy of its set admits: null or a valid attribute of
-/// a message that outlives the value. The extended ack is null or valid.
+/// The table has an entry for each attribute that the policy of its set admits and that has a bit in `present`:
+/// null or a valid attribute of a message that outlives the value. The extended ack is null or valid.
 pub(crate) struct Attrs<'a> {
     table: *const *mut bindings::nlattr,
+    present: u64,
     ack: *mut bindings::netlink_ext_ack,
     _message: PhantomData<&'a bindings::nlattr>,
 }
 
 impl Attrs<'_> {
+    #[inline]
     fn attr(&self, attr: u32) -> *mut bindings::nlattr {
+        if self.present & 1_u64.wrapping_shl(attr) == 0 {
+            return core::ptr::null_mut();
+        }
         // SAFETY: By the invariant; only attributes of the set itself are asked for.
         unsafe { *self.table.add(attr as usize) }
     }
@@ -164,6 +169,7 @@ impl<'a> Request<'a> {
             // INVARIANT: As above.
             Attrs {
                 table: (*info).attrs,
+                present: u64::MAX,
                 ack: (*info).extack,
                 _message: PhantomData,
             }
@@ -227,19 +233,16 @@ impl<'a> Request<'a> {
             if nest.is_null() {
                 return Ok(());
             }
-            let mut table: [*mut bindings::nlattr; N] = [core::ptr::null_mut(); N];
+            const { assert!(N <= 64) };
+            let mut table = [const { MaybeUninit::<*mut bindings::nlattr>::uninit() }; N];
+            let table = table.as_mut_ptr().cast();
             // SAFETY: The table has room for all attributes up to the policy's last.
-            to_result(unsafe {
-                bindings::ovnet_nla_parse_nested(
-                    table.as_mut_ptr(),
-                    N.saturating_sub(1) as i32,
-                    nest,
-                    self.attrs.ack,
-                )
-            })?;
-            // INVARIANT: The table was just filled.
+            let present =
+                unsafe { bindings::ovnet_nla_index(table, N.saturating_sub(1) as i32, nest) };
+            // INVARIANT: What is present was just filled in.
             f(&Attrs {
-                table: table.as_ptr(),
+                table,
+                present,
                 ack: self.attrs.ack,
                 _message: PhantomData,
             })?;
@@ -292,18 +295,20 @@ unsafe fn attr_data<'a>(attr: *const bindings::nlattr) -> Option<&'a [u8]> {
     if attr.is_null() {
         return None;
     }
+    const HEADER: usize = core::mem::size_of::<bindings::nlattr>();
     // SAFETY: By the contract; the slice is as long as the attribute says.
     unsafe {
-        let len = usize::try_from(bindings::ovnet_nla_len(attr)).ok()?;
-        Some(slice::from_raw_parts(
-            bindings::ovnet_nla_data(attr).cast::<u8>(),
-            len,
-        ))
+        let len = usize::from((*attr).nla_len).checked_sub(HEADER)?;
+        Some(slice::from_raw_parts(attr.cast::<u8>().add(HEADER), len))
     }
 }
 
 /// The bytes of most messages.
 pub(super) const ROOM: usize = bindings::OVNET_MESSAGE_ROOM;
+
+/// The bytes of an event, which has a dozen of numbers and addresses at most, and a device's name. Of a larger
+/// buffer the kernel would clear all and make a smaller copy to queue (`netlink_trim()`).
+const EVENT_ROOM: usize = 256;
 
 /// An owned buffer for a message.
 struct Buffer(*mut bindings::sk_buff);
@@ -436,13 +441,18 @@ impl Drop for Message<'_> {
     }
 }
 
+/// Whether anybody listens to the group in `net`. Any context.
+pub(crate) fn has_listeners(net: Net) -> bool {
+    // SAFETY: The namespace is valid.
+    unsafe { bindings::ovnet_genl_listeners(net.as_ptr()) }
+}
+
 /// Sends an event to the group's listeners in `net`; without listeners nothing is done. Any context.
 pub(crate) fn send_event(net: Net, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Result {
-    // SAFETY: The namespace is valid.
-    if !unsafe { bindings::ovnet_genl_listeners(net.as_ptr()) } {
+    if !has_listeners(net) {
         return Ok(());
     }
-    let buffer = Buffer::new(ROOM, bindings::OVNET_GFP_ATOMIC)?;
+    let buffer = Buffer::new(EVENT_ROOM, bindings::OVNET_GFP_ATOMIC)?;
     // SAFETY: The buffer is valid, the family static.
     let header = unsafe {
         bindings::genlmsg_put(

@@ -34,6 +34,49 @@ unsafe impl<V: Send + Sync> Sync for Table<V> {}
 // SAFETY: As above.
 unsafe impl<V: Send + Sync> Send for Table<V> {}
 
+/// An entry that is in no table yet: there is memory for it.
+///
+/// # Invariants
+///
+/// A leaked `KBox<Node<V>>` that nobody else knows.
+pub(crate) struct Entry<V> {
+    node: NonNull<bindings::ovnet_node>,
+    _value: PhantomData<V>,
+}
+
+impl<V> Entry<V> {
+    /// A new entry.
+    fn new(key: u64, value: V, flags: Flags) -> Result<Self> {
+        let node = Node {
+            link: bindings::ovnet_node {
+                key,
+                ..pin_init::zeroed()
+            },
+            value,
+        };
+        let node = NonNull::from(KBox::leak(KBox::new(node, flags)?)).cast();
+        // INVARIANT: It was just leaked.
+        Ok(Entry {
+            node,
+            _value: PhantomData,
+        })
+    }
+
+    /// The node, which is the caller's.
+    fn into_raw(self) -> *mut bindings::ovnet_node {
+        let node = self.node.as_ptr();
+        core::mem::forget(self);
+        node
+    }
+}
+
+impl<V> Drop for Entry<V> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant.
+        drop(unsafe { KBox::from_raw(self.node.as_ptr().cast::<Node<V>>()) });
+    }
+}
+
 impl<V: Send + Sync> Table<V> {
     /// An empty table.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
@@ -45,6 +88,12 @@ impl<V: Send + Sync> Table<V> {
             }),
             _values: PhantomData,
         })
+    }
+
+    /// An empty table whose entries take no more than so many bytes each, or it does not compile.
+    pub(crate) fn new_within<const MAX: usize>() -> impl PinInit<Self, Error> {
+        const { assert!(core::mem::size_of::<Node<V>>() <= MAX) };
+        Self::new()
     }
 
     /// The entry of `key`.
@@ -67,53 +116,43 @@ impl<V: Send + Sync> Table<V> {
         self.set_with(key, value, GFP_ATOMIC)
     }
 
-    /// Adds the entry of `key`, which has none. Process context.
-    pub(crate) fn add(&self, key: u64, value: V) -> Result {
-        let new = Self::node(key, value, GFP_KERNEL_ACCOUNT)?;
-        // SAFETY: The table is initialised; `new` is a leaked node.
-        let result = unsafe { bindings::ovnet_table_insert(self.inner.get(), new) };
-        // SAFETY: `new` was leaked by `node`; if there is an error it did not get into the table.
-        to_result(result).inspect_err(|_| drop(unsafe { KBox::from_raw(new.cast::<Node<V>>()) }))
+    /// An entry to be inserted. Process context.
+    pub(crate) fn entry(&self, key: u64, value: V) -> Result<Entry<V>> {
+        Entry::new(key, value, GFP_KERNEL_ACCOUNT)
     }
 
-    /// A new entry, leaked.
-    fn node(key: u64, value: V, flags: Flags) -> Result<*mut bindings::ovnet_node> {
-        let node = Node {
-            link: bindings::ovnet_node {
-                key,
-                ..pin_init::zeroed()
-            },
-            value,
-        };
-        Ok(KBox::into_raw(KBox::new(node, flags)?).cast())
+    /// Inserts the entry of a key that has none.
+    pub(crate) fn insert<'a>(&'a self, entry: Entry<V>, _: Rcu<'a>) -> Result<&'a V> {
+        let node = entry.node;
+        // SAFETY: The table is initialised; the node is nobody else's.
+        to_result(unsafe { bindings::ovnet_table_insert(self.inner.get(), node.as_ptr()) })?;
+        // The table's from here on.
+        entry.into_raw();
+        // SAFETY: It is a `Node<V>`, and lives as long as the reader reads even if it is removed at once.
+        Ok(unsafe { &node.cast::<Node<V>>().as_ref().value })
     }
 
     fn set_with(&self, key: u64, value: V, flags: Flags) -> Result {
-        let new = Self::node(key, value, flags)?;
+        let new = Entry::new(key, value, flags)?;
         let table = self.inner.get();
         let reader = rcu::read_lock();
-        // SAFETY: The table is initialised and this is an RCU reader; `new` is a leaked node.
+        // SAFETY: The table is initialised and this is an RCU reader; `new` is nobody else's.
         let (old, result) = unsafe {
+            let node = new.node.as_ptr();
             let old = bindings::ovnet_table_get(table, key);
             if old.is_null() {
-                (old, bindings::ovnet_table_insert(table, new))
+                (old, bindings::ovnet_table_insert(table, node))
             } else {
-                (old, bindings::ovnet_table_replace(table, old, new))
+                (old, bindings::ovnet_table_replace(table, old, node))
             }
         };
         drop(reader);
-        match to_result(result) {
-            Ok(()) => {
-                // SAFETY: The table let go of `old`, if there was one.
-                unsafe { Self::retire(old) };
-                Ok(())
-            }
-            Err(error) => {
-                // SAFETY: `new` was leaked above and did not get into the table.
-                drop(unsafe { KBox::from_raw(new.cast::<Node<V>>()) });
-                Err(error)
-            }
-        }
+        to_result(result)?;
+        // The table's from here on.
+        new.into_raw();
+        // SAFETY: The table let go of `old`, if there was one.
+        unsafe { Self::retire(old) };
+        Ok(())
     }
 
     /// Removes the entry of `key`; says whether there was one.
@@ -140,8 +179,8 @@ impl<V: Send + Sync> Table<V> {
 
     /// The number of entries.
     pub(crate) fn len(&self) -> u32 {
-        // SAFETY: The table is initialised.
-        unsafe { bindings::ovnet_table_len(self.inner.get()) }
+        // SAFETY: The table is initialised; the number is a word that the kernel writes as a whole.
+        unsafe { (&raw const (*self.inner.get()).nelems.counter).read_volatile() as u32 }
     }
 
     /// Starts a walk over all entries.

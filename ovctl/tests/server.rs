@@ -473,3 +473,51 @@ fn only_a_manager_with_a_known_certificate_is_asked() {
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
+
+#[test]
+fn tokens_the_audit_log_and_a_backup() {
+    let manager = furnished();
+    let made = manager.ok("token add acme=viewer --ttl 1h --description reads");
+    let viewer = |line: &str| {
+        let mut command = bare(line);
+        command
+            .env("OVCTL_SERVER", &manager.url)
+            .env("OVCTL_TOKEN", &made);
+        command.output().unwrap()
+    };
+    assert_eq!(viewer("net show 7").status.code(), Some(0));
+    let refused = viewer("net del 7");
+    assert_eq!(refused.status.code(), Some(3));
+    assert_eq!(
+        said(&refused),
+        "ovctl: net del: the token does not allow this: This needs a token with the role operator in acme\n"
+    );
+    let tokens = manager.json("token show");
+    let viewer_token = tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["description"] == "reads")
+        .unwrap();
+    let id = viewer_token["id"].as_str().unwrap();
+    assert!(manager
+        .ok("token ls")
+        .contains(&format!("{id}  acme=viewer")));
+    // While it did not lead, orders were refused as well.
+    let log = manager.json("audit --refused");
+    let log = log.as_array().unwrap().iter();
+    let log: Vec<_> = log.filter(|it| it["status"] != json!(503)).collect();
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert_eq!(
+        (&log[0]["token"], &log[0]["status"]),
+        (&json!(id), &json!(403))
+    );
+    assert!(manager.json("audit").as_array().unwrap().len() > 4);
+    manager.ok(&format!("token del {id}"));
+    assert_eq!(viewer("net show").status.code(), Some(3));
+    let file = manager.path("backup");
+    let line = format!("backup {}", file.display());
+    manager.ok(&line);
+    assert_eq!(&std::fs::read(&file).unwrap()[..7], b"OVNETBK");
+    assert!(manager.fails(&line, 1).contains("cannot write"));
+}

@@ -139,7 +139,8 @@ pub fn run(
     }
     print!("\n{}", table(&results));
     for (kind, outcome) in &results {
-        print!("{}", profile_table(kind, profile, &outcome.profile));
+        let of = format!("{}, {}", kind.name, profile.unwrap_or_default());
+        print!("{}", profile_table(&of, &outcome.profile));
     }
     let path = environment.checkout.join("out/bench.json");
     let text = serde_json::to_string_pretty(&document(environment, profile, &results))?;
@@ -150,18 +151,44 @@ pub fn run(
 
 /// Measures what grows with the number of mappings and what must not, shows and keeps the figures.
 pub fn scale(environment: &Environment, payload: &Payload, mappings: u32) -> io::Result<()> {
+    let program = vec!["/ovnet/bench/scale".to_owned(), mappings.to_string()];
+    of_mappings(environment, payload, "scale", program, mappings)
+}
+
+/// Measures what mappings cost the kernel, or says where that goes; shows and keeps the figures.
+pub fn mappings(
+    environment: &Environment,
+    payload: &Payload,
+    mappings: u32,
+    profile: bool,
+) -> io::Result<()> {
+    let mut program = vec!["/ovnet/bench/mappings".to_owned(), mappings.to_string()];
+    program.extend(profile.then(|| "profile".to_owned()));
+    of_mappings(environment, payload, "mappings", program, mappings)
+}
+
+fn of_mappings(
+    environment: &Environment,
+    payload: &Payload,
+    name: &str,
+    program: Vec<String>,
+    mappings: u32,
+) -> io::Result<()> {
     println!(
         "kernel {}: instructions, counted by QEMU",
         environment.kernel_version
     );
     print!("{mappings} mappings …");
-    let program = vec!["/ovnet/bench/scale".to_owned(), mappings.to_string()];
-    let outcome = tell(environment, payload, "scale", program, Clock::Instructions)?;
+    let outcome = tell(environment, payload, name, program, Clock::Instructions)?;
     println!();
-    for (name, value) in &outcome.figures {
-        println!("{name:24} {value:>12.1}");
+    for (figure, value) in &outcome.figures {
+        println!("{figure:24} {value:>12.1}");
     }
-    let path = environment.checkout.join("out/scale.json");
+    print!("{}", profile_table(name, &outcome.profile));
+    if outcome.figures.is_empty() {
+        return Ok(());
+    }
+    let path = environment.checkout.join(format!("out/{name}.json"));
     let document = json!({ "kernel": environment.kernel_version, "mappings": mappings,
         "figures": outcome.figures });
     fs::write(&path, serde_json::to_string_pretty(&document)? + "\n")?;
@@ -307,16 +334,15 @@ fn table(results: &[(Kind, Outcome)]) -> String {
     text
 }
 
-fn profile_table(kind: &Kind, way: Option<&str>, lines: &[(String, u64)]) -> String {
+fn profile_table(of: &str, lines: &[(String, u64)]) -> String {
     let mut text = String::new();
-    let way = way.unwrap_or_default();
     for (what, title) in [("STAGE ", "by stage"), ("FUNCTION ", "by function")] {
         let mut of_kind = lines
             .iter()
             .filter_map(|(name, count)| Some((name.strip_prefix(what)?, count)))
             .peekable();
         if of_kind.peek().is_some() {
-            text += &format!("\n{}, {way} {title}:\n", kind.name);
+            text += &format!("\n{of} {title}:\n");
         }
         for (name, count) in of_kind {
             text += &format!("{count:>8} {name}\n");

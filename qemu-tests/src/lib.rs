@@ -32,4 +32,5 @@ pub mod rows;
 pub mod selection;
 pub mod shadow;
 pub mod suite;
+pub mod traffic;
 pub mod wire;

@@ -10,12 +10,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::cache;
+use super::errands::Errands;
+use super::executor::Executors;
 use super::hint::Hints;
-use super::kernel::{Inherited, Request};
+use super::kernel::{Inherited, News as FromKernel, Request};
 use super::link::{Link, News};
-use crate::core::agent::kernel::Event;
 use crate::core::agent::{self, Config, Counters, Image, Input, Output};
 use crate::core::message::ToAgent;
+use crate::core::moves::Seat;
 use crate::core::{Agent, Time};
 use crate::metrics::Metrics;
 use crate::secret;
@@ -27,12 +29,14 @@ const SAVE: Duration = Duration::from_secs(10);
 pub(super) struct Setup {
     pub(super) link: Link,
     pub(super) kernel: Sender<Request>,
-    pub(super) from_kernel: mpsc::UnboundedReceiver<Vec<Event>>,
+    pub(super) from_kernel: mpsc::UnboundedReceiver<FromKernel>,
     pub(super) hints: Hints,
+    pub(super) executor: Option<PathBuf>,
+    pub(super) errands: Errands,
     pub(super) inherited: Inherited,
     pub(super) image: Option<Image>,
     pub(super) cache: PathBuf,
-    pub(super) epoch: u32,
+    pub(super) seat: Seat,
     pub(super) metrics: Metrics,
 }
 
@@ -42,8 +46,9 @@ pub(super) struct Driver {
     start: Instant,
     link: Link,
     kernel: Sender<Request>,
-    from_kernel: mpsc::UnboundedReceiver<Vec<Event>>,
+    from_kernel: mpsc::UnboundedReceiver<FromKernel>,
     hints: Hints,
+    executors: Executors,
     cache: PathBuf,
     /// Whether the cache's file is not what is known.
     unsaved: bool,
@@ -61,11 +66,16 @@ impl Driver {
         let inherited = agent::Inherited {
             mappings: &setup.inherited.mappings,
             ports: &setup.inherited.ports,
+            frozen: &setup.inherited.frozen,
+            errands: &setup.errands.read(),
         };
         let mut out = Vec::new();
         let agent = Agent::start(
-            Config::default(),
-            setup.epoch,
+            Config {
+                executor: setup.executor.is_some(),
+                ..Config::default()
+            },
+            setup.seat,
             seed,
             inherited,
             setup.image.as_ref(),
@@ -83,6 +93,7 @@ impl Driver {
             kernel: setup.kernel,
             from_kernel: setup.from_kernel,
             hints: setup.hints,
+            executors: Executors::new(setup.executor, setup.errands),
             cache: setup.cache,
             unsaved: true,
             saving: None,
@@ -107,10 +118,12 @@ impl Driver {
         loop {
             let wake = self.agent.next_wake().map_or(SAVE, |due| due - self.now());
             tokio::select! {
-                events = self.from_kernel.recv() => match events {
-                    Some(events) => self.input(Input::Kernel(events)),
+                news = self.from_kernel.recv() => match news {
+                    Some(FromKernel::Input(input)) => self.input(input),
+                    Some(FromKernel::Run(task)) => self.executors.run(task),
                     None => break,
                 },
+                (id, notice) = self.executors.next() => self.input(Input::Executor(id, notice)),
                 news = self.link.next() => self.heard(news),
                 key = self.hints.next() => self.input(Input::Hint(key)),
                 () = tokio::time::sleep(wake) => {
@@ -174,6 +187,17 @@ impl Driver {
                 }
                 Output::Hint(to, key) => self.hints.send(to, key),
                 Output::Vacate(key, _) => self.ask_kernel(Request::Vacate(key)),
+                Output::Peers(id, keys) => self.ask_kernel(Request::Peers(id, keys)),
+                Output::Freeze { keys, node, to } => {
+                    self.ask_kernel(Request::Freeze(keys, node, to));
+                }
+                Output::Thaw(keys) => self.ask_kernel(Request::Thaw(keys)),
+                Output::GiveBack { keys, to } => self.ask_kernel(Request::GiveBack(keys, to)),
+                Output::Executor(errand) => {
+                    self.executors.expect(errand.id);
+                    self.ask_kernel(Request::Errand(errand));
+                }
+                Output::ExecutorSay(id, command) => self.executors.say(id, command),
                 Output::Network(ToAgent::Network { vni, settings, .. }) => {
                     self.ask_kernel(Request::Network(vni, settings));
                 }

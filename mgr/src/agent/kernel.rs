@@ -17,12 +17,16 @@ use ovnet_uapi::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::executor::Task;
 use super::networks::Wanted;
 use super::ports::{self, Managed, Ports};
 use super::review::Review;
 use super::{listener, Error};
+use crate::core::agent::executor::Errand;
 use crate::core::agent::kernel::{Event as Told, Mapping, Operation, Place};
+use crate::core::agent::Input;
 use crate::core::message::Settings;
+use crate::core::moves::MoveId;
 use crate::core::{Generation, Key, NodeId};
 use crate::metrics::Metrics;
 
@@ -44,6 +48,16 @@ pub(super) enum Request {
     Network(Vni, Settings),
     /// A node's address is to cease here.
     Vacate(Key),
+    /// Name a node's peers.
+    Peers(MoveId, Vec<Key>),
+    /// A node pauses to move.
+    Freeze(Vec<Key>, NodeId, Locator),
+    /// It stays.
+    Thaw(Vec<Key>),
+    /// A node does not come, and is on that host.
+    GiveBack(Vec<Key>, Locator),
+    /// The program that moves nodes is to run.
+    Errand(Errand),
     /// Whether there is a manager to ask.
     Resolver(bool),
     /// Ports have changed.
@@ -56,18 +70,28 @@ pub(super) enum Request {
     Fail,
 }
 
+/// What the thread has to say.
+#[derive(Debug)]
+pub(super) enum News {
+    /// To the state machine.
+    Input(Input),
+    /// The program that moves nodes can run.
+    Run(Task),
+}
+
 /// What the kernel had when the agent started.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
     pub(super) mappings: Vec<(Key, Mapping)>,
     pub(super) ports: Vec<(Key, NodeId)>,
+    pub(super) frozen: Vec<Key>,
 }
 
 /// Takes over what the kernel has, and starts to listen and to work.
 pub(super) fn start(
     own: Locator,
     idle: Duration,
-    tell: UnboundedSender<Vec<Told>>,
+    tell: UnboundedSender<News>,
     metrics: Metrics,
 ) -> Result<(Sender<Request>, Inherited), Error> {
     let mut client = Client::connect().map_err(Error::kernel("the kernel module"))?;
@@ -128,13 +152,13 @@ fn take_host(client: &mut Client, own: Locator) -> Result<(), Error> {
 pub(super) struct Kernel {
     pub(super) client: Client,
     own: Locator,
-    ports: Ports,
+    pub(super) ports: Ports,
     /// What networks are to be.
     pub(super) networks: BTreeMap<Vni, Wanted>,
     /// Networks that the kernel has.
     pub(super) present: BTreeSet<Vni>,
     review: Review,
-    tell: UnboundedSender<Vec<Told>>,
+    tell: UnboundedSender<News>,
     metrics: Metrics,
 }
 
@@ -165,14 +189,15 @@ fn is_managed(generation: u64) -> bool {
     Generation::from_u64(generation).term() > 0
 }
 
-/// A mapping of the kernel as the state machine sees it, if it is a manager's and of another host's node.
+/// A mapping of the kernel as the state machine sees it, if it is a manager's and of another host's node, or
+/// another network's.
 pub(super) fn remote(mapping: &ovnet_uapi::Mapping) -> Option<(Key, Mapping)> {
-    let ordinary =
-        mapping.peer_vni.is_none() && mapping.external.is_none() && mapping.slot.is_none();
+    let ordinary = mapping.external.is_none() && mapping.slot.is_none();
     let generation = mapping.gen.filter(|gen| ordinary && is_managed(*gen))?;
-    let place = match (mapping.state, mapping.locator) {
-        (MappingState::Remote, Some(host)) => Place::Remote(host),
-        (MappingState::Moved, Some(host)) => Place::Moved(host),
+    let place = match (mapping.state, mapping.locator, mapping.peer_vni) {
+        (MappingState::Remote, Some(host), None) => Place::Remote(host),
+        (MappingState::Remote, Some(host), Some(vni)) => Place::Peer(host, vni),
+        (MappingState::Moved, Some(host), None) => Place::Moved(host),
         _ => return None,
     };
     let taken = Mapping {
@@ -215,7 +240,8 @@ impl Kernel {
                 let place = match self.ports.find(key) {
                     Some(_) => Place::Local,
                     None if paused.contains(&key) => Place::Pending,
-                    None => continue,
+                    // The port is another network's, which the manager will say.
+                    None => Place::Remote(self.own),
                 };
                 let generation = Generation::from_u64(gen);
                 let mac = None;
@@ -232,6 +258,7 @@ impl Kernel {
         Ok(Inherited {
             mappings: mappings.into_iter().collect(),
             ports: self.ports.attached(),
+            frozen: self.ports.frozen(),
         })
     }
 
@@ -253,6 +280,11 @@ impl Kernel {
                 Ok(Request::Operate(operations)) => self.operate(operations),
                 Ok(Request::Network(vni, settings)) => self.network(vni, settings),
                 Ok(Request::Vacate(key)) => self.vacate(key),
+                Ok(Request::Peers(id, keys)) => self.list_peers(id, &keys),
+                Ok(Request::Freeze(keys, node, to)) => self.freeze(&keys, node, to),
+                Ok(Request::Thaw(keys)) => self.thaw(&keys),
+                Ok(Request::GiveBack(keys, to)) => self.give_back(&keys, to),
+                Ok(Request::Errand(errand)) => self.describe(errand),
                 Ok(Request::Resolver(ready)) => self.resolver(ready),
                 Ok(Request::Heard(event)) => self.heard(&event),
                 Ok(Request::Review) => (look, review) = (true, Instant::now()),
@@ -272,11 +304,15 @@ impl Kernel {
         }
     }
 
-    fn told(&self, events: Vec<Told>) {
+    pub(super) fn told(&self, events: Vec<Told>) {
         if !events.is_empty() {
-            // Nobody listens when the agent ends.
-            let _ = self.tell.send(events);
+            self.tell(News::Input(Input::Kernel(events)));
         }
+    }
+
+    pub(super) fn tell(&self, news: News) {
+        // Nobody listens when the agent ends.
+        let _ = self.tell.send(news);
     }
 
     /// Counts what became of something, and says so if it failed.
@@ -322,13 +358,14 @@ impl Kernel {
                     continue;
                 }
             };
-            let (state, host) = match mapping.place {
-                Place::Remote(host) => (MappingState::Remote, host),
-                Place::Moved(host) => (MappingState::Moved, host),
+            let (state, host, peer_vni) = match mapping.place {
+                Place::Remote(host) => (MappingState::Remote, host, None),
+                Place::Moved(host) => (MappingState::Moved, host, None),
+                Place::Peer(host, vni) => (MappingState::Remote, host, Some(vni)),
                 other => {
                     self.flush(&mut batch);
                     match other {
-                        Place::Local => self.set_local(key, mapping.generation),
+                        Place::Local => self.set_local(key, mapping.generation, mapping.mac),
                         Place::Negative => self.set_negative(key, mapping.generation),
                         // What arrives waits since the node's port was frozen.
                         _ => {}
@@ -337,10 +374,18 @@ impl Kernel {
                 }
             };
             self.need_network(key.vni);
+            // A node that was here until now keeps the MAC that its port had.
+            let left = state == MappingState::Moved;
+            let port = self
+                .ports
+                .find(key)
+                .filter(|(port, _)| left && port.key == key);
+            let former = port.and_then(|(port, _)| port.mac);
             batch.push(MappingSet {
                 state,
-                mac: mapping.mac,
+                mac: mapping.mac.or(former),
                 gen: Some(mapping.generation.get()),
+                peer_vni,
                 ..MappingSet::remote(key.vni, key.address, host)
             });
         }
@@ -388,12 +433,28 @@ impl Kernel {
         }
     }
 
-    fn set_local(&mut self, key: Key, generation: Generation) {
+    /// Makes a node reachable here, with the MAC that the manager has for it, if it has one (`TX2`).
+    fn set_local(&mut self, key: Key, generation: Generation, mac: Option<Mac>) {
         let mac = match self.ports.find(key) {
-            Some((port, _)) if port.key == key => port.mac,
-            Some(_) => None,
+            Some((port, _)) if port.key == key => match mac {
+                Some(mac) if port.mac != Some(mac) => {
+                    let device = port.device;
+                    let set = PortSet {
+                        mac: Some(mac),
+                        ..PortSet::new(device.device(), key.vni, key.address)
+                    };
+                    let result = self.client.port_set(&set);
+                    if result.is_ok() {
+                        self.ports.renamed(device, mac);
+                    }
+                    self.done("give a node its MAC", result);
+                    Some(mac)
+                }
+                _ => port.mac,
+            },
+            Some(_) => mac,
             None => match self.give(key) {
-                true => None,
+                true => mac,
                 // The port is gone, and the state machine will hear of it.
                 false => return,
             },
@@ -406,6 +467,7 @@ impl Kernel {
         let result = self.client.mapping_set(&local);
         if result.is_ok() {
             self.ports.activated(key);
+            self.told(vec![Told::Active(key)]);
             tracing::info!(%key, %generation, "the node is reachable here");
         }
         self.done("make a node reachable", result);
@@ -589,7 +651,9 @@ mod tests {
         assert!(remote(&mapping(MappingState::Deleted, managed)).is_none());
         let mut peer = mapping(MappingState::Remote, managed);
         peer.peer_vni = Vni::new(8);
-        assert!(remote(&peer).is_none());
+        let host = Locator::new(0xfd00_000a, 2).unwrap();
+        let vni = Vni::new(8).unwrap();
+        assert_eq!(remote(&peer).unwrap().1.place, Place::Peer(host, vni));
         let mut other = mapping(MappingState::Remote, managed);
         other.mac = Some(Mac([2, 0, 0, 0, 0, 1]));
         assert_eq!(remote(&other).unwrap().1.mac, other.mac);

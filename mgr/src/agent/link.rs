@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// What a connection tells.
 #[derive(Debug)]
-pub(super) enum News {
+pub enum News {
     /// It is there.
     Connected,
     /// It is not, or not any more.
@@ -27,7 +27,8 @@ pub(super) enum News {
 }
 
 /// The connection, if there is one.
-pub(super) struct Link {
+#[derive(Debug)]
+pub struct Link {
     keeper: Arc<Keeper>,
     managers: Vec<String>,
     /// How often a connection was asked for; what an earlier one tells is of no interest.
@@ -40,7 +41,7 @@ pub(super) struct Link {
 
 impl Link {
     /// No connection yet; to be made to these managers in turn.
-    pub(super) fn new(keeper: Arc<Keeper>, managers: Vec<String>) -> Link {
+    pub fn new(keeper: Arc<Keeper>, managers: Vec<String>) -> Link {
         let (report, news) = mpsc::unbounded_channel();
         Link {
             keeper,
@@ -60,7 +61,7 @@ impl Link {
     }
 
     /// Connects to the next manager.
-    pub(super) fn connect(&mut self) {
+    pub fn connect(&mut self) {
         self.disconnect();
         self.attempt += 1;
         let (messages, from_here) = mpsc::unbounded_channel();
@@ -78,7 +79,7 @@ impl Link {
     }
 
     /// Ends the connection.
-    pub(super) fn disconnect(&mut self) {
+    pub fn disconnect(&mut self) {
         self.messages = None;
         if let Some(task) = self.task.take() {
             task.abort();
@@ -86,7 +87,7 @@ impl Link {
     }
 
     /// Says something to the manager, if there is one.
-    pub(super) fn send(&self, message: ToManager) {
+    pub fn send(&self, message: ToManager) {
         if let Some(messages) = &self.messages {
             // The connection has just ended, which will be told.
             let _ = messages.send(message);
@@ -94,7 +95,7 @@ impl Link {
     }
 
     /// What the connection tells next. Can be given up at any time.
-    pub(super) async fn next(&mut self) -> News {
+    pub async fn next(&mut self) -> News {
         loop {
             match self.news.recv().await {
                 Some((attempt, news)) if attempt == self.attempt => return news,
@@ -105,7 +106,7 @@ impl Link {
     }
 
     /// When to renew the certificate.
-    pub(super) fn renewal(&self) -> Duration {
+    pub fn renewal(&self) -> Duration {
         let certificate = self.keeper.certificate();
         certificate
             .as_ref()
@@ -114,7 +115,7 @@ impl Link {
     }
 
     /// Renews it, with the manager that was asked for last; when to do so again.
-    pub(super) fn renew(&self) -> impl std::future::Future<Output = Duration> + Send + 'static {
+    pub fn renew(&self) -> impl std::future::Future<Output = Duration> + Send + 'static {
         let (keeper, manager) = (Arc::clone(&self.keeper), self.manager());
         async move {
             match keeper.renew(&manager).await {

@@ -8,15 +8,16 @@ use std::thread;
 use ovnet_uapi::{Error, Event, EventKind, Events, MappingState};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::kernel::Request;
+use super::kernel::{News, Request};
 use crate::core::agent::kernel::Event as Told;
+use crate::core::agent::Input;
 use crate::core::Key;
 use crate::metrics::Metrics;
 
 /// Hears events until nobody wants to know of them.
 pub(super) fn start(
     events: Events,
-    tell: UnboundedSender<Vec<Told>>,
+    tell: UnboundedSender<News>,
     requests: Sender<Request>,
     metrics: Metrics,
 ) -> std::io::Result<()> {
@@ -32,7 +33,7 @@ pub(super) fn start(
 }
 
 struct Listener {
-    tell: UnboundedSender<Vec<Told>>,
+    tell: UnboundedSender<News>,
     requests: Sender<Request>,
     metrics: Metrics,
 }
@@ -94,6 +95,8 @@ impl Listener {
             }
             _ => return true,
         };
-        self.tell.send(vec![told]).is_ok()
+        self.tell
+            .send(News::Input(Input::Kernel(vec![told])))
+            .is_ok()
     }
 }

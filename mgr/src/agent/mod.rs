@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!  kernel ── events ──► listener thread ─┐                        ┌─ link ◄─► manager
-//!    ▲                                   ├─► driver (core::Agent) ┤
-//!    └── requests ───── kernel thread ◄──┘                        └─ cache file
+//!    ▲                                   ├─► driver (core::Agent) ┼─ cache file
+//!    └── requests ───── kernel thread ◄──┘                        └─ executor ◄─► program per move
 //! ```
 //!
 //! What is decided, the state machine in [`crate::core::agent`] decides; here is what carries it out. The
@@ -14,10 +14,13 @@
 mod boot;
 mod cache;
 mod driver;
+mod errands;
+mod executor;
 mod hint;
 mod kernel;
-mod link;
+pub mod link;
 mod listener;
+mod moves;
 mod networks;
 mod ports;
 mod review;
@@ -31,6 +34,7 @@ use ovnet_engine::Locator;
 use tokio::sync::{mpsc, watch};
 
 use crate::config;
+use crate::core::moves::Seat;
 use crate::daemon::Parts;
 use crate::identity;
 use crate::metrics::Metrics;
@@ -119,7 +123,9 @@ pub(crate) async fn start(
         inherited,
         image,
         cache: config.cache.clone(),
-        epoch,
+        executor: config.executor.clone(),
+        errands: errands::Errands::in_directory(config.directory.join("moves")),
+        seat: Seat { host: own, epoch },
         metrics,
     });
     parts.spawn(async move {

@@ -20,6 +20,11 @@ pub(super) struct DeviceId {
 }
 
 impl DeviceId {
+    /// The id of its namespace, if that is not the agent's own.
+    pub(super) fn netns_id(self) -> Option<i32> {
+        self.netns_id
+    }
+
     /// As requests name it.
     pub(super) fn device(self) -> Device<'static> {
         Device {
@@ -39,6 +44,8 @@ pub(super) struct Managed {
     pub(super) key: Key,
     pub(super) mac: Option<Mac>,
     pub(super) state: PortState,
+    /// Frozen for a move: what arrives is sent on.
+    pub(super) forwards: bool,
     /// Whether it reports new addresses.
     pub(super) learns: bool,
     pub(super) sources: Vec<Source>,
@@ -57,6 +64,7 @@ impl Managed {
             key: Key::new(port.vni?, port.address?),
             mac: port.mac,
             state: port.state?,
+            forwards: port.locator.is_some(),
             learns: port.source_check == Some(ovnet_uapi::SourceCheck::Learn),
             sources: port.sources,
         })
@@ -67,6 +75,11 @@ impl Managed {
         let further = self.sources.iter().filter(|source| source.prefix_len == 32);
         let further = further.map(|source| Key::new(self.key.vni, source.address));
         std::iter::once(self.key).chain(further)
+    }
+
+    /// Whether its node is here, or about to be, or has paused to move.
+    fn has_node(&self) -> bool {
+        self.is_attached() || self.state == PortState::Frozen && self.forwards
     }
 
     /// Whether its node is here, or about to be.
@@ -107,12 +120,12 @@ impl Ports {
                 let known = self.attached.get(&key);
                 let known = known.filter(|it| it.device == port.device && it.node == port.node);
                 // A node that is said to be elsewhere, or pauses, is not one that comes.
-                if port.is_attached() || known.is_some() {
+                if port.has_node() || known.is_some() {
                     let was = known.is_some_and(|it| it.active);
                     let active = match port.state {
                         PortState::Active => true,
                         PortState::Standby => false,
-                        _ => was,
+                        _ => was || port.has_node(),
                     };
                     now.insert(
                         key,
@@ -166,6 +179,29 @@ impl Ports {
         self.attached.len()
     }
 
+    /// The ports that have one of these addresses.
+    pub(super) fn having(&self, keys: &[Key]) -> Vec<Managed> {
+        let has = |port: &&Managed| port.keys().any(|key| keys.contains(&key));
+        self.ports.values().filter(has).cloned().collect()
+    }
+
+    /// The attached addresses whose node has paused to move.
+    pub(super) fn frozen(&self) -> Vec<Key> {
+        let frozen = |port: &&Managed| port.state == PortState::Frozen && port.forwards;
+        self.ports
+            .values()
+            .filter(frozen)
+            .flat_map(Managed::keys)
+            .collect()
+    }
+
+    /// A port was put into a state.
+    pub(super) fn set_state(&mut self, device: DeviceId, state: PortState, forwards: bool) {
+        if let Some(port) = self.ports.get_mut(&device) {
+            (port.state, port.forwards) = (state, forwards);
+        }
+    }
+
     /// Whether an address is attached, and whether it was made reachable.
     pub(super) fn find(&self, key: Key) -> Option<(&Managed, bool)> {
         let attached = self.attached.get(&key)?;
@@ -198,6 +234,13 @@ impl Ports {
     pub(super) fn activated(&mut self, key: Key) {
         if let Some(attached) = self.attached.get_mut(&key) {
             attached.active = true;
+        }
+    }
+
+    /// A node has got another MAC.
+    pub(super) fn renamed(&mut self, device: DeviceId, mac: Mac) {
+        if let Some(port) = self.ports.get_mut(&device) {
+            port.mac = Some(mac);
         }
     }
 

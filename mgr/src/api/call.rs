@@ -115,7 +115,12 @@ impl Call {
             // By way of JSON, so that null is not a string, as YAML would have it.
             "application/yaml" => serde_yaml_ng::from_slice::<serde_json::Value>(&self.body)
                 .map_err(|error| error.to_string())
-                .and_then(|value| serde_json::from_value(value).map_err(|it| it.to_string())),
+                .and_then(|value| serde_json::from_value(value).map_err(|it| it.to_string()))
+                // An id of digits alone is a number to YAML.
+                .map_err(|error| match error.contains("expected a string") {
+                    true => format!("{error}: put it in quotes"),
+                    false => error,
+                }),
             _ => {
                 return Err(Problem::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,

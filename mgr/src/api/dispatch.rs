@@ -32,9 +32,16 @@ pub(super) async fn serve(
 ) -> Response {
     let start = Instant::now();
     let method = operation.method.as_str();
+    let target = request.uri().path().to_owned();
     let response = match take_apart(&operation, &state, parameters, request).await {
         Ok((call, target)) => carry_out(&operation, call, &target).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            if problem.status() == StatusCode::UNAUTHORIZED {
+                let why = problem.describe();
+                state.refusals.keep("", method, &target, 401, &why);
+            }
+            problem.into_response()
+        }
     };
     let status = response.status();
     let metrics = &state.metrics;
@@ -128,9 +135,16 @@ async fn take_apart(
 async fn carry_out(operation: &Operation, call: Call, target: &str) -> Response {
     let state = Arc::clone(&call.state);
     if !operation.writes {
+        let who = call.token.id.clone();
         return match (operation.handler)(call).await {
             Ok(answer) => answer.into_response(&state),
-            Err(problem) => problem.into_response(),
+            Err(problem) => {
+                if problem.status() == StatusCode::FORBIDDEN {
+                    let (method, why) = (operation.method.as_str(), problem.describe());
+                    state.refusals.keep(&who, method, target, 403, &why);
+                }
+                problem.into_response()
+            }
         };
     }
     let record = audit::Record::of(&operation.method, target, &call);

@@ -12,6 +12,7 @@ mod call;
 mod dispatch;
 mod idempotency;
 mod model;
+mod moves;
 mod nodes;
 mod objects;
 mod openapi;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use axum::routing::{get, MethodRouter};
 use axum::Router;
 
-pub(crate) use audit::{key as audit_key, PREFIX as AUDIT};
+pub(crate) use audit::{key as audit_key, Refusals, PREFIX as AUDIT};
 pub(crate) use idempotency::{is_forgotten, PREFIX as REQUESTS};
 pub(crate) use token::first as first_token;
 
@@ -40,6 +41,7 @@ pub(crate) struct State {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Handle,
     pub(crate) metrics: Metrics,
+    pub(crate) refusals: Refusals,
     /// The store's name for itself: part of all ETags.
     pub(crate) incarnation: String,
     /// Becomes true when the daemon ends: watches end then.

@@ -381,18 +381,18 @@ pub(crate) struct TokenSet {
 pub(crate) struct AuditEntry {
     /// When, as RFC 3339.
     pub(crate) time: String,
-    /// The id of the token.
+    /// The id of the token, or what host it was; empty if nobody knows.
     pub(crate) token: String,
-    /// The method.
+    /// The method; of a host `CONNECT`, `ENROL` or `CLAIM`.
     pub(crate) method: String,
-    /// The path and query.
+    /// The path and query, or what a host wanted.
     pub(crate) target: String,
     /// The status of the answer.
     pub(crate) status: u16,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
-    /// The SHA-256 of the body.
+    /// The SHA-256 of the body; empty if it was not looked at.
     pub(crate) body: String,
 }
 

@@ -47,7 +47,7 @@ fn query(parameter: &Parameter) -> Value {
         Kind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }),
         Kind::Text => json!({ "type": "string" }),
         Kind::OneOf => {
-            json!({ "enum": ["organisation", "network", "host", "node", "address"] })
+            json!({ "enum": ["organisation", "network", "host", "node", "address", "move"] })
         }
     };
     json!({ "name": parameter.name, "in": "query", "description": parameter.about, "schema": schema })

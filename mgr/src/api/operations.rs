@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::call::{Answer, Call};
 use super::model::{self, *};
 use super::problem::Problem;
-use super::{apply, audit, nodes, objects, tokens, watch};
+use super::{apply, audit, moves, nodes, objects, tokens, watch};
 
 type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
 type Handler = Box<dyn Fn(Call) -> Answering + Send + Sync>;
@@ -226,17 +226,28 @@ pub(super) fn all() -> Vec<Operation> {
         operation!(get NODE, "getNode", "A node."
             => nodes::get_node).gives::<Node>(),
         operation!(put NODE, "putNode",
-            "Creates a node with this id, or moves it and changes its addresses."
+            "Creates a node with this id, or changes its host and its addresses."
             => nodes::put_node).takes::<NodeSet>().gives::<Node>().creates(true),
         operation!(delete NODE, "deleteNode", "Deletes a node."
             => nodes::delete_node),
-        operation!(put "/v1/nodes/{node}/placement", "placeNode", "Moves a node to a host."
+        operation!(put "/v1/nodes/{node}/placement", "placeNode",
+            "Says on which host a node is to be. Where it runs, it is to end: a move keeps it running."
             => nodes::put_placement).takes::<Placement>().gives::<Node>(),
         operation!(post "/v1/nodes/{node}/addresses", "addAddress", "Adds an address to a node."
             => nodes::add_address).takes::<AddressSet>().gives::<Node>().creates(false),
         operation!(delete "/v1/nodes/{node}/addresses/{address}", "deleteAddress",
             "Takes an address from a node."
             => nodes::delete_address),
+        operation!(get "/v1/moves", "listMoves", "Moves under way, and those of the last day."
+            => moves::list_moves).lists::<moves::Move>().pages(),
+        operation!(post "/v1/moves", "startMove",
+            "Moves a node to another host while it runs: nothing that is sent to it is lost."
+            => moves::start_move).takes::<moves::MoveSet>().gives::<moves::Move>().creates(false),
+        operation!(get "/v1/moves/{move}", "getMove", "A move."
+            => moves::get_move).gives::<moves::Move>(),
+        operation!(post "/v1/moves/{move}/abort", "abortMove",
+            "Ends a move; the node stays where it is. Possible until it has left."
+            => moves::abort_move).takes::<moves::Abort>().gives::<moves::Move>(),
         operation!(post "/v1/apply", "apply", "Makes everything what a document says."
             => apply::apply).takes::<apply::Document>().gives::<apply::Applied>()
             .asks("prune", Kind::Flag,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::call::{Answer, Call};
 use super::model;
+use super::moves;
 use super::problem::Problem;
 use super::token::Role;
 use crate::core::record::{self, Name};
@@ -93,7 +94,15 @@ impl<'c> Shower<'c> {
                 }
                 None => None,
             },
-            Name::Epoch(_) | Name::Leader | Name::Manager(_) | Name::Move(_) | Name::Term => None,
+            Name::Move(id) => match record::decode::<record::Move>(&entry.value) {
+                Some(record) => {
+                    let organisation = self.organisation(record.vni).await?;
+                    let value = moves::Move::from_record(id, record);
+                    Some(shown("move", value.id.clone(), organisation, &value))
+                }
+                None => None,
+            },
+            Name::Epoch(_) | Name::Leader | Name::Manager(_) | Name::Term => None,
         })
     }
 

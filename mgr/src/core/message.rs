@@ -143,6 +143,8 @@ pub enum ToAgent {
         attempt: u32,
         /// The generation of the binding.
         generation: Generation,
+        /// The MAC that the node is to have, if not the derived one (`TX2`).
+        mac: Option<Mac>,
     },
     /// It is not.
     Denied {
@@ -256,6 +258,18 @@ pub enum Verdict {
     },
     /// The host has no node that may know (`AU4`).
     Refused,
+    /// The address is no node's of the network, but of one that it has a peering with (`AU2`).
+    Peer {
+        /// The state of the store that this is from. That of the mapping would not do: the network may
+        /// have had a node with that address since.
+        generation: Generation,
+        /// The host of the node, which may be the one that asks.
+        locator: Locator,
+        /// The MAC that others see, if not the derived one.
+        mac: Option<Mac>,
+        /// The network that the node is in.
+        vni: Vni,
+    },
 }
 
 /// Why a claim was denied.

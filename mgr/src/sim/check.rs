@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use ovnet_engine::Locator;
+use ovnet_engine::{Locator, Vni};
 
 use super::{at_of, home_of, Broken, World};
 use crate::core::agent::kernel::Place;
@@ -94,6 +94,13 @@ impl World {
             let networks: BTreeSet<_> = host.assigned.iter().map(|own| own.vni.get()).collect();
             for (&key, mapping) in &host.kernel.mappings {
                 let stored = self.store.mapping(key);
+                let in_peer = |at: Locator, vni: Vni| {
+                    let there = self.store.mapping(Key::new(vni, key.address));
+                    let bound = there.and_then(|(_, there)| at_of(&there));
+                    stored.is_none()
+                        && may_know(&networks, key)
+                        && bound.is_some_and(|bound| bound.host == at && !bound.held)
+                };
                 let is_there = |at: Locator| {
                     stored.is_some_and(|(generation, stored)| {
                         generation == mapping.generation
@@ -103,6 +110,7 @@ impl World {
                 let right = match mapping.place {
                     Place::Local => is_there(host.locator),
                     Place::Remote(at) => is_there(at) && may_know(&networks, key),
+                    Place::Peer(at, vni) => in_peer(at, vni),
                     Place::Moved(_) | Place::Pending | Place::Negative => false,
                 };
                 if !right {

@@ -11,6 +11,7 @@ use super::kernel::{Found, Kernel};
 use super::{AgentEvent, Broken, Event, Packet, World};
 use crate::core::agent::kernel::{Event as KernelEvent, Operation, Place};
 use crate::core::agent::{Image, Inherited, Input, Output};
+use crate::core::moves::Seat;
 use crate::core::shard::SessionId;
 use crate::core::{Agent, Key, Time};
 
@@ -98,6 +99,9 @@ impl World {
                 return self.agent_output(host, out);
             }
             AgentEvent::Kernel(events) => return self.agent_input(host, Input::Kernel(events)),
+            AgentEvent::Peers(id, peers) => {
+                return self.agent_input(host, Input::Peers(id, peers));
+            }
             AgentEvent::NotConnected => return self.agent_input(host, Input::Disconnected),
             AgentEvent::Stop(key) => self.detach(host, key),
         }
@@ -123,16 +127,23 @@ impl World {
         }
         let mappings: Vec<_> = this.kernel.mappings.iter().map(|(k, m)| (*k, *m)).collect();
         let ports: Vec<_> = this.kernel.ports.iter().map(|(k, n)| (*k, *n)).collect();
+        let frozen: Vec<_> = this.kernel.frozen.keys().copied().collect();
         let image = this.image.take();
         let config = self.scenario.agent;
         let epoch = this.epoch;
+        let seat = Seat {
+            host: this.locator,
+            epoch,
+        };
         let agent = Agent::start(
             config,
-            epoch,
+            seat,
             seed,
             Inherited {
                 mappings: &mappings,
                 ports: &ports,
+                frozen: &frozen,
+                errands: &[],
             },
             image.as_ref(),
             now,
@@ -223,7 +234,32 @@ impl World {
                     let life = self.hosts[host as usize].life;
                     self.after(wait, Event::Agent(host, life, AgentEvent::Stop(key)));
                 }
-                Output::Network(_) => {}
+                Output::Peers(id, keys) => {
+                    let peers = self.hosts[host as usize].kernel.peers(&keys);
+                    let life = self.hosts[host as usize].life;
+                    let wait = self.within(10, 200);
+                    self.after(wait, Event::Agent(host, life, AgentEvent::Peers(id, peers)));
+                }
+                Output::Freeze { keys, node, to } => {
+                    let done = self.hosts[host as usize].kernel.freeze(&keys, node, to);
+                    self.tell(keys.first().copied(), || {
+                        format!("kernel {host}: frozen, for {to}: {done:?}")
+                    });
+                    self.kernel_events(host, done.into_iter().map(KernelEvent::Frozen).collect());
+                }
+                Output::Thaw(keys) => {
+                    self.tell(keys.first().copied(), || format!("kernel {host}: thawed"));
+                    self.hosts[host as usize].kernel.thaw(&keys);
+                }
+                Output::GiveBack { keys, .. } => {
+                    for key in keys {
+                        if !self.hosts[host as usize].kernel.is_local(key) {
+                            self.detach(host, key);
+                        }
+                    }
+                }
+                // Nodes are moved by the simulator itself.
+                Output::Executor(_) | Output::ExecutorSay(..) | Output::Network(_) => {}
             }
         }
         self.plan_wake(host);
@@ -254,6 +290,9 @@ impl World {
         let done = kernel.operate(operation);
         done.map_err(|what| (Some(key), format!("on host {host}, {what}")))?;
         let after = kernel.is_local(key);
+        if after {
+            self.kernel_events(host, vec![KernelEvent::Active(key)]);
+        }
         match (before, after) {
             (false, true) => {
                 if let Some(other) = self.local.insert(key, host) {
@@ -392,7 +431,7 @@ impl World {
                     self.stats.forwarded += u64::from(hops > 0);
                     return self.deliver(host, destination);
                 }
-                Some(Place::Remote(_) | Place::Moved(_) | Place::Local) => {
+                Some(Place::Remote(_) | Place::Moved(_) | Place::Peer(..) | Place::Local) => {
                     self.stats.forged += 1;
                     self.kernel_events(host, vec![KernelEvent::Forged(source)]);
                 }

@@ -16,6 +16,8 @@ pub(super) struct Kernel {
     /// Addresses that nodes here use besides those of their ports.
     pub(super) used: BTreeMap<Key, NodeId>,
     pub(super) mappings: BTreeMap<Key, Mapping>,
+    /// Local addresses whose node pauses, and where what arrives is sent on to.
+    pub(super) frozen: BTreeMap<Key, Locator>,
     /// The generations of mappings that were forgotten, while the agent lives that had it done.
     forgotten: BTreeMap<Key, Generation>,
     /// Operations that the rule of generations refused.
@@ -71,6 +73,9 @@ impl Kernel {
                 mapping.generation
             ));
         }
+        if mapping.place != Place::Local {
+            self.frozen.remove(&key);
+        }
         self.mappings.insert(key, mapping);
         Ok(())
     }
@@ -82,6 +87,7 @@ impl Kernel {
     /// Detaches a node; whether it was reachable.
     pub(super) fn detach(&mut self, key: Key) -> bool {
         self.ports.remove(&key);
+        self.frozen.remove(&key);
         let local = self
             .mappings
             .get_mut(&key)
@@ -89,6 +95,29 @@ impl Kernel {
         local
             .map(|mapping| mapping.place = Place::Pending)
             .is_some()
+    }
+
+    /// Freezes a node; which of its addresses are frozen.
+    pub(super) fn freeze(&mut self, keys: &[Key], node: NodeId, to: Locator) -> Vec<Key> {
+        let here = |key: &Key| self.is_local(*key) && self.ports.get(key) == Some(&node);
+        let done: Vec<_> = keys.iter().copied().filter(here).collect();
+        self.frozen.extend(done.iter().map(|key| (*key, to)));
+        done
+    }
+
+    pub(super) fn thaw(&mut self, keys: &[Key]) {
+        for key in keys {
+            self.frozen.remove(key);
+        }
+    }
+
+    /// Other nodes of the network that are known.
+    pub(super) fn peers(&self, own: &[Key]) -> Vec<Key> {
+        let vni = own.first().map(|key| key.vni);
+        let others = self.mappings.iter().filter(|(key, mapping)| {
+            Some(key.vni) == vni && !own.contains(key) && mapping.place != Place::Negative
+        });
+        others.map(|(key, _)| *key).collect()
     }
 
     /// The agent has died, and whoever comes next may know less.
@@ -112,12 +141,14 @@ impl Kernel {
         match self.mappings.get(&key).map(|mapping| mapping.place) {
             None => Found::Nothing,
             Some(Place::Local) => match self.ports.get(&key) {
+                Some(_) if self.frozen.contains_key(&key) => Found::Forward(self.frozen[&key]),
                 Some(node) => Found::Node(*node),
                 None => Found::Drop,
             },
             Some(Place::Remote(host)) => Found::Host(host),
             Some(Place::Moved(host)) => Found::Forward(host),
-            Some(Place::Pending | Place::Negative) => Found::Drop,
+            // What lies in other networks is not looked for here.
+            Some(Place::Peer(..) | Place::Pending | Place::Negative) => Found::Drop,
         }
     }
 }

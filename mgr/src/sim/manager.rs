@@ -111,7 +111,7 @@ impl World {
         self.now + self.managers[manager as usize].ahead
     }
 
-    fn start_manager(&mut self, manager: u32) {
+    pub(super) fn start_manager(&mut self, manager: u32) {
         let seed = self.random.next_u64();
         let now = self.manager_time(manager);
         let this = &mut self.managers[manager as usize];

@@ -133,6 +133,16 @@ pub fn run(scenario: &Scenario) -> Result<Stats, Failure> {
     }
 }
 
+/// How many bytes a manager has for each mapping that a scenario begins with, its key included, as
+/// the growth of what `resident` says.
+pub fn weigh(scenario: &Scenario, resident: impl Fn() -> usize) -> usize {
+    let mut world = World::new(scenario.clone());
+    let before = resident();
+    world.start_manager(0);
+    let grown = resident().saturating_sub(before);
+    grown / (scenario.nodes.max(1) as usize)
+}
+
 /// What happens.
 #[derive(Debug)]
 enum Event {
@@ -161,6 +171,7 @@ enum AgentEvent {
     Wake,
     Kernel(Vec<KernelEvent>),
     NotConnected,
+    Peers(crate::core::moves::MoveId, Vec<Key>),
     /// The node with this address is to be detached.
     Stop(Key),
 }

@@ -47,6 +47,9 @@ pub struct Scenario {
     pub shard: shard::Config,
 }
 
+/// Mappings that a manager of a data centre reviews in a second.
+const REVIEWED: usize = 10_000;
+
 /// What crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
@@ -103,6 +106,8 @@ impl Scenario {
                 hints: 20,
                 report: Duration::from_secs(2),
                 learn_interval: Duration::from_secs(2),
+                peers_wait: millis(100),
+                executor: false,
                 batch: 8,
                 mappings: 40,
                 asks: 32,
@@ -133,7 +138,8 @@ impl Scenario {
         }
     }
 
-    /// A data centre: 10,000 hosts with 100 nodes each.
+    /// A data centre: 10,000 hosts with 100 nodes each. It rests for as long as a manager takes to
+    /// review all mappings, since only that finds what dead hosts have left behind.
     #[must_use]
     pub fn large(seed: u64) -> Scenario {
         Scenario {
@@ -143,7 +149,7 @@ impl Scenario {
             networks: 100,
             nodes: 1_000_000,
             busy: Duration::from_secs(30),
-            quiet: Duration::from_secs(50),
+            quiet: Duration::from_secs(50 + 1_000_000 / REVIEWED as u64),
             loss: 0,
             duplication: 1000,
             reordering: true,
@@ -160,7 +166,7 @@ impl Scenario {
             shard: shard::Config {
                 rate: 500_000,
                 burst: 500_000,
-                sweep: 5_000,
+                sweep: REVIEWED,
                 ..shard::Config::default()
             },
         }

@@ -224,6 +224,17 @@ fn verdict((it, verdict): (Key, Verdict)) -> wire::Verdict {
             generation: generation.get(),
         }),
         Verdict::Refused => Is::Refused(is::Refused {}),
+        Verdict::Peer {
+            generation,
+            locator,
+            mac,
+            vni,
+        } => Is::Peer(is::Peer {
+            generation: generation.get(),
+            locator: locator.bits(),
+            mac: mac.map_or_else(Vec::new, |mac| mac.octets().to_vec()),
+            network: vni.get(),
+        }),
     };
     wire::Verdict {
         key: some_key(it),
@@ -253,6 +264,12 @@ fn read_verdict(it: wire::Verdict) -> Option<(Key, Verdict)> {
             generation: Generation::from_u64(absent.generation),
         },
         Is::Refused(_) => Verdict::Refused,
+        Is::Peer(peer) => Verdict::Peer {
+            generation: Generation::from_u64(peer.generation),
+            locator: locator(peer.locator)?,
+            mac: read_mac(&peer.mac)?,
+            vni: Vni::new(peer.network)?,
+        },
     };
     Some((read_key(it.key)?, verdict))
 }
@@ -322,12 +339,14 @@ pub(super) fn to_agent(message: ToAgent) -> wire::ToAgent {
             key,
             attempt,
             generation,
+            mac,
         } => {
             let generation = generation.get();
             Message::Granted(to::Granted {
                 key: some_key(key),
                 attempt,
                 generation,
+                mac: mac.map_or_else(Vec::new, |mac| mac.octets().to_vec()),
             })
         }
         ToAgent::Denied {
@@ -397,6 +416,7 @@ pub(super) fn read_to_agent(message: wire::ToAgent) -> Option<ToAgent> {
             key: read_key(it.key)?,
             attempt: it.attempt,
             generation: Generation::from_u64(it.generation),
+            mac: read_mac(&it.mac)?,
         },
         Message::Denied(it) => ToAgent::Denied {
             key: read_key(it.key)?,
@@ -551,6 +571,7 @@ mod tests {
                 key: at(1),
                 attempt: 2,
                 generation,
+                mac,
             },
             ToAgent::Push {
                 number: 3,

@@ -204,7 +204,7 @@ pub mod to_manager {
 pub struct Verdict {
     #[prost(message, optional, tag = "1")]
     pub key: ::core::option::Option<Key>,
-    #[prost(oneof = "verdict::Verdict", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "verdict::Verdict", tags = "2, 3, 4, 5, 6")]
     pub verdict: ::core::option::Option<verdict::Verdict>,
 }
 /// Nested message and enum types in `Verdict`.
@@ -237,6 +237,18 @@ pub mod verdict {
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Refused {}
+    /// The node is in another network, which has a peering with that of the key.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Peer {
+        #[prost(fixed64, tag = "1")]
+        pub generation: u64,
+        #[prost(fixed64, tag = "2")]
+        pub locator: u64,
+        #[prost(bytes = "vec", tag = "3")]
+        pub mac: ::prost::alloc::vec::Vec<u8>,
+        #[prost(uint32, tag = "4")]
+        pub network: u32,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Verdict {
         #[prost(message, tag = "2")]
@@ -247,6 +259,8 @@ pub mod verdict {
         Absent(Absent),
         #[prost(message, tag = "5")]
         Refused(Refused),
+        #[prost(message, tag = "6")]
+        Peer(Peer),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -303,7 +317,7 @@ pub mod to_agent {
         #[prost(uint32, tag = "2")]
         pub milliseconds: u32,
     }
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Granted {
         #[prost(message, optional, tag = "1")]
         pub key: ::core::option::Option<super::Key>,
@@ -311,6 +325,9 @@ pub mod to_agent {
         pub attempt: u32,
         #[prost(fixed64, tag = "3")]
         pub generation: u64,
+        /// The node's MAC: six bytes, or none if it is derived from the address.
+        #[prost(bytes = "vec", tag = "4")]
+        pub mac: ::prost::alloc::vec::Vec<u8>,
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Denied {

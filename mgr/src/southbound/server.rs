@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::generated as wire;
 use super::{convert, ALIVE, MAX_MESSAGE};
+use crate::api::Refusals;
 use crate::daemon::{Error, Parts};
 use crate::identity::{self, Ca};
 use crate::listen::{self, Incoming};
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Handle,
     pub(crate) metrics: Metrics,
+    pub(crate) refusals: Refusals,
     pub(crate) ca: Ca,
 }
 
@@ -75,8 +77,24 @@ pub(crate) async fn serve(
     config.alpn_protocols = vec![b"h2".to_vec()];
     let listener = listen::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "agents can connect");
-    let refusals = service.metrics.southbound_refusals.clone();
-    let refused = move || refusals.with_label_values(&["tls"]).inc();
+    let (counted, kept) = (
+        service.metrics.southbound_refusals.clone(),
+        service.refusals.clone(),
+    );
+    let refused = move |peer: SocketAddr, error: Option<&std::io::Error>| {
+        counted.with_label_values(&["tls"]).inc();
+        // One who shows a certificate that is no good, rather than one who looks whether the port is open.
+        let error = error.and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
+        if let Some(error @ rustls::Error::InvalidCertificate(_)) = error {
+            kept.keep(
+                "",
+                "CONNECT",
+                &peer.ip().to_string(),
+                401,
+                &error.to_string(),
+            );
+        }
+    };
     let incoming = listen::accept(listener, Some(Arc::new(config)), refused);
     let incoming = ReceiverStream::new(incoming).map(|(stream, _)| Ok::<_, std::io::Error>(stream));
     let mut end = stopping.clone();
@@ -136,7 +154,10 @@ type Answers = Pin<Box<dyn Stream<Item = Result<wire::ToAgent, Status>> + Send>>
 impl Agents {
     /// The host that a request comes from, and for how long its certificate is good.
     fn host<T>(&self, request: &Request<T>) -> Result<(Locator, Duration), Status> {
-        let refuse = |reason: &str, status| {
+        let refuse = |reason: &str, status: Status| {
+            self.service
+                .refusals
+                .keep("", "CONNECT", reason, 401, status.message());
             self.service
                 .metrics
                 .southbound_refusals
@@ -257,6 +278,8 @@ impl Southbound for Agents {
                     .southbound_refusals
                     .with_label_values(&["token"])
                     .inc();
+                let refusals = &self.service.refusals;
+                refusals.keep("", "ENROL", "", 403, &error.to_string());
                 return Err(Status::permission_denied(error.to_string()));
             }
             Err(error) => return Err(Status::unavailable(error.to_string())),
@@ -279,6 +302,8 @@ impl Southbound for Agents {
             Ok(found) if found.entries.is_empty() => {
                 let refusals = &self.service.metrics.southbound_refusals;
                 refusals.with_label_values(&["unknown-host"]).inc();
+                let (who, refusals) = (format!("host {host}"), &self.service.refusals);
+                refusals.keep(&who, "CONNECT", "", 403, "it is not provisioned any more");
                 return Err(Status::permission_denied(
                     "the host is not provisioned any more",
                 ));

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 use ovnet_engine::Locator;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::api::Refusals;
 use crate::core::message::{ToAgent, ToManager};
 use crate::core::shard::{
-    Config, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
+    Alarm, Config, Counters, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
 };
 use crate::core::{record, Time};
+use crate::metrics::Metrics;
 use crate::secret;
 use crate::store::{Change, Error, Lease, Range, Result, Revision, Store, Watch};
 
@@ -25,6 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const PIECE: usize = 10_000;
 /// So many messages wait for an agent's connection; then it is ended.
 const BACKLOG: usize = 4096;
+/// So many messages of agents and orders wait for the engine; then their senders do.
+const QUEUE: usize = 1024;
 
 type Answer = std::result::Result<Done, Refusal>;
 
@@ -92,6 +96,7 @@ enum Event {
 /// The shard and what is around it.
 pub(crate) struct Engine {
     store: Arc<dyn Store>,
+    refusals: Refusals,
     shard: Shard,
     start: Instant,
     asks: mpsc::Receiver<Ask>,
@@ -103,12 +108,31 @@ pub(crate) struct Engine {
     last_request: u64,
     /// Answers that wait until the shard has seen what they tell of.
     held: Vec<(Revision, oneshot::Sender<Answer>, Done)>,
+    counted: Counters,
+    metrics: Metrics,
 }
 
 impl Engine {
+    /// Keeps in the audit log what a host was refused.
+    fn keep(&self, alarm: &Alarm) {
+        let (host, method, target) = match alarm {
+            Alarm::ForgedClaim(host, key, node) | Alarm::Duplicate(host, key, node) => {
+                (host, "CLAIM", format!("node {node} {key}"))
+            }
+            Alarm::UnknownHost(host) | Alarm::DeadHost(host, _) => (host, "CONNECT", String::new()),
+            Alarm::Behind(..) | Alarm::Sighted(..) | Alarm::Stuck(..) => return,
+        };
+        let (who, why) = (format!("host {host}"), alarm.to_string());
+        self.refusals.keep(&who, method, &target, 403, &why);
+    }
+
     /// An engine on a store, and the way to reach it.
-    pub(crate) fn new(store: Arc<dyn Store>) -> (Self, Handle) {
-        let (sender, asks) = mpsc::channel(1024);
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        refusals: Refusals,
+        metrics: Metrics,
+    ) -> (Self, Handle) {
+        let (sender, asks) = mpsc::channel(QUEUE);
         let (report, events) = mpsc::unbounded_channel();
         let id = u32::from_be_bytes(secret::random());
         let seed = u64::from_be_bytes(secret::random());
@@ -120,6 +144,7 @@ impl Engine {
         let shard = Shard::new(config, id, seed, Time::from_micros(0));
         let engine = Self {
             store,
+            refusals,
             shard,
             start: Instant::now(),
             asks,
@@ -130,6 +155,8 @@ impl Engine {
             replies: BTreeMap::new(),
             last_request: 0,
             held: Vec::new(),
+            counted: Counters::default(),
+            metrics,
         };
         (engine, Handle { asks: sender })
     }
@@ -212,6 +239,7 @@ impl Engine {
                     self.carry_out(out);
                 }
             }
+            self.measure();
         }
     }
 
@@ -295,7 +323,10 @@ impl Engine {
                         }
                     }
                 }
-                Output::Alarm(alarm) => tracing::warn!(target: "ovnet_mgr::alarm", "{alarm}"),
+                Output::Alarm(alarm) => {
+                    tracing::warn!(target: "ovnet_mgr::alarm", "{alarm}");
+                    self.keep(&alarm);
+                }
             }
         }
         if !self.held.is_empty() {
@@ -307,6 +338,27 @@ impl Engine {
                 }
             }
         }
+    }
+
+    fn measure(&mut self) {
+        self.metrics.manager_queue.set(self.asks.len() as i64);
+        self.metrics
+            .manager_leads
+            .set(self.shard.is_leader().into());
+        let (now, before) = (*self.shard.counters(), self.counted);
+        for (what, now, before) in [
+            ("answered", now.answered, before.answered),
+            ("refused", now.refused, before.refused),
+            ("busy", now.busy, before.busy),
+            ("pushed", now.pushed, before.pushed),
+            ("invalidated", now.invalidated, before.invalidated),
+        ] {
+            if now > before {
+                let counter = self.metrics.manager_keys.with_label_values(&[what]);
+                counter.inc_by(now - before);
+            }
+        }
+        self.counted = now;
     }
 
     fn send(&mut self, session: SessionId, message: ToAgent) {

@@ -150,6 +150,11 @@ impl Daemon {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Ends it as a power failure would.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -160,9 +165,9 @@ impl Daemon {
 
     /// Asks it to end; returns its exit status and how long it took.
     pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
         let mut child = self.child.take().unwrap();
         let start = Instant::now();
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
         (child.wait().unwrap().code(), start.elapsed())
     }

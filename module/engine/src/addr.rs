@@ -90,6 +90,7 @@ impl Locator {
     /// # Errors
     ///
     /// As [`Locator::from_prefix`].
+    #[inline]
     pub const fn new(organisation: u32, topology: u32) -> Result<Locator, LocatorError> {
         let bits = (organisation as u64) << 32 | topology as u64;
         if bits >> 56 == 0 {
@@ -115,6 +116,7 @@ impl Locator {
     /// # Errors
     ///
     /// If the low 64 bits are not 0 or no host can have that prefix.
+    #[inline]
     pub const fn from_prefix(prefix: [u8; 16]) -> Result<Locator, LocatorError> {
         let bits = u128::from_be_bytes(prefix);
         if bits as u64 != 0 {

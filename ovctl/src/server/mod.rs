@@ -28,11 +28,14 @@
 
 mod address;
 mod apply;
+mod audit;
+mod backup;
 pub(crate) mod change;
 pub(crate) mod client;
 mod config;
 pub(crate) mod host;
 mod key;
+mod moves;
 pub(crate) mod net;
 mod node;
 mod org;
@@ -40,6 +43,7 @@ mod peering;
 mod problem;
 mod rule;
 pub(crate) mod sides;
+mod token;
 pub(crate) mod watch;
 
 use clap::Subcommand;
@@ -66,8 +70,18 @@ pub(crate) enum Object {
     /// Addresses of nodes, and where those are (at a manager)
     #[command(subcommand)]
     Address(address::Command),
+    /// Moves of nodes between hosts, while they run (at a manager)
+    #[command(subcommand)]
+    Move(moves::Command),
     /// Make objects what a document says (at a manager)
     Apply(apply::Command),
+    /// Tokens of the API (at a manager)
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Show what was to change something, and what was refused (at a manager)
+    Audit(audit::Command),
+    /// Write a backup of all there is to a file (at a manager)
+    Backup(backup::Command),
 }
 
 impl Object {
@@ -76,7 +90,11 @@ impl Object {
             Object::Org(command) => command.run(server, output),
             Object::Node(command) => command.run(server, output),
             Object::Address(command) => command.run(server, output),
+            Object::Move(command) => command.run(server, output),
             Object::Apply(command) => command.run(server, output),
+            Object::Token(command) => command.run(server, output),
+            Object::Audit(command) => command.run(server, output),
+            Object::Backup(command) => command.run(server),
         }
     }
 }

@@ -28,7 +28,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 #[group(skip)]
 #[command(next_help_heading = sides::MANAGER)]
 pub(crate) struct Options {
-    /// Only objects of this kind: organisation, network, host, node or address
+    /// Only objects of this kind: organisation, network, host, node, address or move
     #[arg(long)]
     kind: Option<String>,
 
@@ -93,6 +93,19 @@ pub(super) fn run(
         pause = (2 * pause).min(LONGEST);
     }
     Ok(())
+}
+
+/// Moves as they go on.
+pub(super) fn moves(server: &Server, output: &mut Output<'_>) -> Result<(), Failure> {
+    let command = Command {
+        timestamp: false,
+        count: None,
+        manager: Options {
+            kind: Some("move".into()),
+            from: None,
+        },
+    };
+    run(command, server, output)
 }
 
 /// The present state, by the name the manager has for it.

@@ -11,7 +11,9 @@
 
 mod dump;
 mod fill;
+mod mappings;
 mod meter;
+mod netlink;
 mod profile;
 mod spread;
 mod symbols;
@@ -104,6 +106,17 @@ enum What {
         #[arg(long, default_value_t = 4096)]
         count: u32,
     },
+    /// What mappings cost the kernel; a unit is a mapping
+    Mappings {
+        /// The host's namespace
+        host: String,
+        /// How many
+        #[arg(long)]
+        count: u32,
+        /// Say where the instructions go instead
+        #[arg(long)]
+        profile: bool,
+    },
     /// Where the instructions go
     Profile {
         /// Of what
@@ -160,6 +173,12 @@ fn run(what: &What) -> Result<(), Box<dyn Error>> {
             among,
             count,
         } => spread::measure(figure, *among, *count)?,
+        What::Mappings {
+            host,
+            count,
+            profile: false,
+        } => mappings::measure(host, *count)?,
+        What::Mappings { host, count, .. } => mappings::profile(host, *count)?,
         What::Profile {
             way,
             address,

@@ -16,12 +16,12 @@ use clap::ValueEnum;
 
 use crate::meter::Meter;
 use crate::symbols::{Symbol, Symbols};
-use crate::sys::Sampler;
+use crate::sys::{Sampler, Stack};
 use crate::tcp::{self, Connection};
 use crate::udp;
 
 /// Instructions between samples.
-const PERIOD: u64 = 50_000;
+pub const PERIOD: u64 = 50_000;
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,6 +83,11 @@ const LEAST: f64 = 0.001;
 const STAGES: &[(&str, &str, &str)] = &[
     ("start_xmit", "ovnet", "tx edge"),
     ("hook", "ovnet", "rx edge"),
+    ("install", "ovnet", "mapping"),
+    ("batch", "ovnet", "batch"),
+    ("rht_deferred_worker", "", "growth of the table"),
+    ("rcu_do_batch", "", "RCU"),
+    ("genl_rcv_msg", "", "generic netlink"),
     ("ip6_local_out", "", "IPv6 output"),
     ("ip6_output", "", "IPv6 output"),
     ("ip6_xmit", "", "IPv6 output"),
@@ -125,10 +130,13 @@ pub fn print(way: Way, address: IpAddr, bursts: usize) -> Result<(), Box<dyn Err
         traffic.burst()?;
         random = pause(random);
     }
-    let mut stacks = sampler.stop()?;
+    report(per_unit, sampler.stop()?)
+}
+
+/// Prints where they go, given how many a unit takes and what was sampled.
+pub fn report(per_unit: f64, mut stacks: Vec<Stack>) -> Result<(), Box<dyn Error>> {
     // User space: pauses, mostly.
     stacks.retain(|stack| !stack.is_empty());
-
     let symbols = Symbols::read()?;
     let weight = per_unit / stacks.len() as f64;
     let mut stages: HashMap<&str, f64> = HashMap::new();

@@ -17,6 +17,25 @@ pub fn tsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// What the thread has used of its CPU, in nanoseconds: with a clock that counts instructions, those of the thread.
+pub fn thread_time() -> io::Result<u64> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: The kernel writes a time.
+    check(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) })?;
+    Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// A socket of generic netlink, which sends to the kernel.
+pub fn generic_netlink() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: Numbers only.
+    check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_GENERIC) })
+        .map(|fd| own(fd as RawFd))
+}
+
 fn check(result: c_int) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }

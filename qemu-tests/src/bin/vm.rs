@@ -80,6 +80,15 @@ enum What {
         #[arg(long, default_value_t = 1_000_000)]
         mappings: u32,
     },
+    /// Count what mappings cost the kernel: to set, to tell and to dump
+    Mappings {
+        /// How many mappings
+        #[arg(long, default_value_t = 100_000)]
+        count: u32,
+        /// Say where the instructions of an installation go, by stage and function
+        #[arg(long)]
+        profile: bool,
+    },
 }
 
 /// Where a manager keeps its data.
@@ -162,6 +171,11 @@ fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
         What::Scale { mappings } => {
             let payload = Payload::build(&environment, &scratch.path, None)?;
             bench::scale(&environment, &payload, *mappings)?;
+            Ok(0)
+        }
+        What::Mappings { count, profile } => {
+            let payload = Payload::build(&environment, &scratch.path, None)?;
+            bench::mappings(&environment, &payload, *count, *profile)?;
             Ok(0)
         }
     }

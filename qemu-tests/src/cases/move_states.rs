@@ -27,6 +27,8 @@ pub const CASE: Case = Case {
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const G: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
+/// G's further address.
+const K: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
 /// Numbers of the hosts.
 const R: u16 = 1;
 const S: u16 = 2;
@@ -75,11 +77,12 @@ fn run() -> Result<(), Failure> {
         hosts: [Host::open("R")?, Host::open("S")?, Host::open("T")?],
         sent: 0,
     };
-    let steps: [(&str, Step); 9] = [
+    let steps: [(&str, Step); 10] = [
         ("refusals", refusals),
         ("standby", standby),
         ("standby given up", standby_given_up),
         ("frozen, and awake again", thawed),
+        ("with a further address", further),
         ("frozen and flooded", overflow),
         ("forged while frozen", forged),
         ("moved", moved),
@@ -107,9 +110,13 @@ fn port_shows(host: &str, node: &str, text: &str) -> Result<(), Failure> {
 
 /// A node's packet to G, with a number.
 fn to_g(from: Ipv4Addr, number: u32) -> Vec<u8> {
-    let ip = Ipv4::new(from, G);
+    numbered(from, G, number)
+}
+
+fn numbered(from: Ipv4Addr, to: Ipv4Addr, number: u32) -> Vec<u8> {
+    let ip = Ipv4::new(from, to);
     let packet = ip.packet(UDP, &ip.ends().udp(1, 2, &number.to_be_bytes()));
-    ethernet(virtual_mac(G), virtual_mac(from), IPV4, &packet)
+    ethernet(virtual_mac(to), virtual_mac(from), IPV4, &packet)
 }
 
 /// The same on the substrate, from a host to a host.
@@ -259,6 +266,51 @@ fn thawed(stage: &mut Stage) -> Result<(), Failure> {
     Stage::arrive(&stage.g, first..first + 7)?;
     stage.counted(S, &received(7))?;
     same("what S knows of G", stage.known(S)?, before)
+}
+
+/// All addresses of a node pause, wait and go back together.
+fn further(stage: &mut Stage) -> Result<(), Failure> {
+    let set_g = "ovctl -n S port set v0 --netns G --net 7 --address 10.0.0.3";
+    draw(&format!(
+        "{set_g} --source 10.0.0.9
+         for host in R S T; do ovctl -n $host mapping set 7 10.0.0.9 --locator ${{LOCATOR[S]}}; done"
+    ))?;
+    let send = |stage: &mut Stage, number| -> Result<(), Failure> {
+        stage.a.send(&numbered(A, K, number))?;
+        stage.counted(R, &sent_by_node(1))
+    };
+    send(stage, 1)?;
+    Stage::arrive(&stage.g, 1..2)?;
+    stage.counted(S, &received(1))?;
+    draw(&format!(
+        "ovctl -n T port set v0 --netns H --net 7 --address 10.0.0.3 --source 10.0.0.9 --node cc
+         {set_g} --state frozen"
+    ))?;
+    let parked = |host: &str, text: &str| {
+        draw(&format!(
+            "shown=$(ovctl -n {host} mapping show 7 10.0.0.9 --json)
+             [[ $shown == *'{text}'* ]] || fail \"no {text} in $shown\""
+        ))
+    };
+    send(stage, 2)?;
+    parked("S", "\"parked\":1")?;
+    ovctl("S port set v0 --netns G --net 7 --address 10.0.0.3 --state frozen --forward-to fd00:a:1:3::/64")?;
+    send(stage, 3)?;
+    stage.g.silent()?;
+    stage.h.silent()?;
+    parked("T", "\"parked\":2")?;
+    stage.counted(S, &[("forwarded", 2)])?;
+    // The node stays.
+    ovctl("S port set v0 --netns G --net 7 --address 10.0.0.3 --state active")?;
+    ovctl("T port del v0 --netns H")?;
+    send(stage, 4)?;
+    Stage::arrive(&stage.g, 2..5)?;
+    stage.counted(T, &[("forwarded", 2)])?;
+    stage.counted(S, &received(3))?;
+    draw(&format!(
+        "{set_g} --no-sources
+         ovctl -n S mapping set 7 10.0.0.9 --locator ${{LOCATOR[R]}}"
+    ))
 }
 
 /// What waits is bounded.

@@ -16,7 +16,7 @@ use crate::core::{Generation, Key, NodeId, Time};
 pub struct Entry {
     /// Its generation; none if the host may not know.
     pub generation: Generation,
-    /// Where the node is: [`Place::Remote`], [`Place::Moved`] or [`Place::Negative`].
+    /// Where the node is: [`Place::Remote`], [`Place::Moved`], [`Place::Peer`] or [`Place::Negative`].
     pub place: Place,
     /// The MAC others see, if not the derived one.
     pub mac: Option<Mac>,
@@ -45,7 +45,8 @@ impl Agent {
             Place::Remote(host) | Place::Moved(host) => {
                 Some((*key, entry.generation, host, entry.mac))
             }
-            Place::Local | Place::Pending | Place::Negative => None,
+            // One of another network is as well asked for after a boot.
+            Place::Peer(..) | Place::Local | Place::Pending | Place::Negative => None,
         };
         Image {
             seen: self.seen,
@@ -69,7 +70,7 @@ impl Agent {
         for (key, mapping) in mappings {
             self.see(mapping.generation);
             match mapping.place {
-                Place::Remote(_) | Place::Moved(_) => {
+                Place::Remote(_) | Place::Moved(_) | Place::Peer(..) => {
                     self.insert(*key, mapping.generation, mapping.place, mapping.mac, now);
                 }
                 // Nobody is there to release it any more, so it is asked what became of it.
@@ -105,7 +106,7 @@ impl Agent {
             return;
         };
         let known = match entry.place {
-            Place::Remote(host) | Place::Moved(host) => Some(host),
+            Place::Remote(host) | Place::Moved(host) | Place::Peer(host, _) => Some(host),
             Place::Local | Place::Pending | Place::Negative => None,
         };
         if from.is_some() && from != known {
@@ -171,6 +172,12 @@ impl Agent {
                 locator,
                 mac,
             } => (generation, Place::Remote(locator), mac),
+            Verdict::Peer {
+                generation,
+                locator,
+                mac,
+                vni,
+            } => (generation, Place::Peer(locator, vni), mac),
             Verdict::Absent { generation } => (generation, Place::Negative, None),
             Verdict::Refused => return self.refuse(key, as_of, now),
             Verdict::Yours {
@@ -307,6 +314,8 @@ impl Agent {
             return;
         };
         match entry.place {
+            // Others may not have heard yet that the node is there.
+            Place::Moved(_) if self.is_departing(key).is_some() => return self.drain(key, now),
             // Whoever still needs it misses it, and is answered with the place alone.
             Place::Negative | Place::Moved(_) => return self.evict(key),
             _ => {}
@@ -325,6 +334,31 @@ impl Agent {
             now + wait
         };
         self.reschedule(key, due);
+    }
+
+    /// Where what arrives for a node that was here is sent on to.
+    pub(super) fn redirect(&self, key: Key) -> Option<(Generation, Locator, Option<Mac>)> {
+        let entry = self.cache.get(&key)?;
+        match entry.place {
+            Place::Moved(host) => Some((entry.generation, host, entry.mac)),
+            _ => None,
+        }
+    }
+
+    /// What arrives for a node that was here is sent on for its time from now on.
+    pub(super) fn drain(&mut self, key: Key, now: Time) {
+        if self.redirect(key).is_some() {
+            self.reschedule(key, now + self.config.drain);
+        }
+    }
+
+    /// Something arrived for a node that is not here. If it was sent on, that goes on for longer.
+    pub(super) fn stray(&mut self, key: Key, now: Time) {
+        let soon = now + self.config.drain * 3 / 4;
+        let ends = |entry: &Entry| matches!(entry.place, Place::Moved(_)) && entry.due <= soon;
+        if self.cache.get(&key).is_some_and(ends) {
+            self.drain(key, now);
+        }
     }
 
     fn reschedule(&mut self, key: Key, due: Time) {
@@ -374,7 +408,7 @@ impl Agent {
 
     /// If the cache is full and `key` not in it, what comes next in the order of keys makes room:
     /// as good as any, since the agent does not see which mappings are in use.
-    fn make_room(&mut self, key: Key) {
+    pub(super) fn make_room(&mut self, key: Key) {
         if self.cache.len() < self.config.mappings || self.cache.contains_key(&key) {
             return;
         }

@@ -33,6 +33,10 @@ pub struct Config {
     pub report: Duration,
     /// A learned address that was denied is not asked for again for so long.
     pub learn_interval: Duration,
+    /// A node that comes here waits no longer for the mappings of its peers.
+    pub peers_wait: Duration,
+    /// There is a program that moves nodes themselves.
+    pub executor: bool,
     /// Keys in a message.
     pub batch: usize,
     /// Mappings of other hosts' nodes, negative ones included.
@@ -57,6 +61,8 @@ impl Default for Config {
             hints: 100,
             report: Duration::from_secs(10),
             learn_interval: Duration::from_secs(10),
+            peers_wait: Duration::from_millis(500),
+            executor: false,
             batch: 64,
             mappings: 262_144,
             asks: 4096,

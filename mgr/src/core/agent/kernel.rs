@@ -4,11 +4,11 @@
 
 use std::net::Ipv4Addr;
 
-use ovnet_engine::{Locator, Mac};
+use ovnet_engine::{Locator, Mac, Vni};
 
 use crate::core::{Generation, Key, NodeId};
 
-/// What the kernel says. It limits the rate of all but the last two.
+/// What the kernel says. It limits the rate of all but the last four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A packet needs a mapping that is not there, of its destination or of its source; or its
@@ -51,6 +51,10 @@ pub enum Event {
     },
     /// A node is detached. Its mapping, if it was local, is [`Place::Pending`] now.
     PortDown(Key),
+    /// A node's address is frozen for a move, and what arrives for it is sent on.
+    Frozen(Key),
+    /// A node's address is [`Place::Local`].
+    Active(Key),
 }
 
 /// What the agent wants the kernel to do.
@@ -82,6 +86,8 @@ pub enum Place {
     Remote(Locator),
     /// Behind another host's locator since a short while: what still arrives here is forwarded.
     Moved(Locator),
+    /// In another network, behind the locator of another host or of this one.
+    Peer(Locator, Vni),
     /// Nowhere for the moment: what arrives is held, within bounds.
     Pending,
     /// Nowhere.

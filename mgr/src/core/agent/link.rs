@@ -57,8 +57,9 @@ impl Agent {
         if self.link.state != State::Connecting {
             return;
         }
+        self.suspend_moves();
         let hello = ToManager::Hello {
-            epoch: self.epoch,
+            epoch: self.seat.epoch,
             seen: self.seen,
         };
         out.push(Output::Send(hello));
@@ -67,7 +68,7 @@ impl Agent {
 
     /// A new manager knows nothing of what this host holds: it is asked about all of it, which
     /// subscribes to all of it.
-    pub(super) fn welcome(&mut self, as_of: Generation, now: Time) {
+    pub(super) fn welcome(&mut self, as_of: Generation, now: Time, out: &mut Vec<Output>) {
         self.see(as_of);
         if self.link.state != State::Greeting {
             return;
@@ -77,6 +78,7 @@ impl Agent {
         self.resend_asks();
         self.refresh_all(now);
         self.reclaim_all();
+        self.resume_moves(now, out);
     }
 
     /// The link is lost; what is known is used on.

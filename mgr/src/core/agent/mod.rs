@@ -10,25 +10,30 @@
 mod ask;
 mod cache;
 mod config;
+pub mod executor;
 pub mod kernel;
 mod link;
+mod moves;
 mod port;
 mod report;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use ovnet_engine::{Locator, Vni};
 
 use super::message::{ToAgent, ToManager};
+use super::moves::{MoveId, Seat, Side};
 use super::{Generation, Key, NodeId, Random, Time};
 use ask::Ask;
 pub use cache::{Entry, Image};
 pub use config::Config;
+use executor::{Command, Errand, Notice};
 use kernel::{Event, Operation, Place};
 use link::Link;
+use moves::Moving;
 use port::{Learning, Port};
 use report::Sightings;
 
@@ -45,6 +50,10 @@ pub enum Input {
     Received(ToAgent),
     /// Another host says that what this one knows of a mapping is old (`MV4`). Anyone may say so.
     Hint(Key),
+    /// The answer to [`Output::Peers`], those that matter most first.
+    Peers(MoveId, Vec<Key>),
+    /// The program that moves a node says something, or has ended.
+    Executor(MoveId, Notice),
 }
 
 /// What an agent wants done, in this order.
@@ -63,6 +72,33 @@ pub enum Output {
     /// The node's address is to cease here: pause or stop the node, or take the address from it,
     /// then detach the port.
     Vacate(Key, NodeId),
+    /// Name the nodes that the one with these addresses was in conversation with lately.
+    Peers(MoveId, Vec<Key>),
+    /// Freeze the ports of a node, and send on to another host what arrives for it, until the
+    /// mappings of its addresses say where it is or [`Output::Thaw`] that it stays;
+    /// [`Event::Frozen`] says of each address that this is so.
+    Freeze {
+        /// The node's addresses.
+        keys: Vec<Key>,
+        /// The node.
+        node: NodeId,
+        /// The host that it goes to.
+        to: Locator,
+    },
+    /// The node with these addresses stays: its ports are as they were before they were frozen.
+    Thaw(Vec<Key>),
+    /// The node with these addresses does not come: its ports here are none any more, and what
+    /// waits at them goes where the node is.
+    GiveBack {
+        /// The node's addresses.
+        keys: Vec<Key>,
+        /// The host that has the node.
+        to: Locator,
+    },
+    /// Run the program that moves nodes, unless it runs for this move.
+    Executor(Errand),
+    /// Tell it something. What it was not told in time, because it has ended, is lost.
+    ExecutorSay(MoveId, Command),
     /// The policy of a network.
     Network(ToAgent),
 }
@@ -90,8 +126,8 @@ pub struct Counters {
 #[derive(Clone, Debug)]
 pub struct Agent {
     config: Config,
-    /// The host's boot.
-    epoch: u32,
+    /// The host, and its boot.
+    seat: Seat,
     random: Random,
     link: Link,
     /// The newest state of the store that anything received is from.
@@ -102,6 +138,9 @@ pub struct Agent {
     asks: BTreeMap<Key, Ask>,
     ports: BTreeMap<Key, Port>,
     learning: BTreeMap<Key, Learning>,
+    moves: BTreeMap<MoveId, Moving>,
+    /// Addresses that an earlier agent has frozen for a move.
+    frozen: BTreeSet<Key>,
     networks: BTreeMap<Vni, Generation>,
     sightings: Sightings,
     /// Hints admitted in the second that began then.
@@ -121,6 +160,7 @@ enum Timer {
     Entry(Key),
     Learning(Key),
     Link,
+    Move(MoveId),
     Port(Key),
     Report,
 }
@@ -140,17 +180,21 @@ pub struct Inherited<'a> {
     pub mappings: &'a [(Key, kernel::Mapping)],
     /// Its ports.
     pub ports: &'a [(Key, NodeId)],
+    /// Those addresses of its ports that are frozen for a move.
+    pub frozen: &'a [Key],
+    /// What the program that moves nodes was run for, and may not know the end of.
+    pub errands: &'a [Errand],
 }
 
 impl Agent {
-    /// The agent of a host that has just been started, in the host's `epoch`-th boot.
+    /// The agent of a host in one of its boots.
     ///
     /// What is `inherited` from the kernel the agent takes over as it is;
     /// `image` is what an earlier agent left behind with [`Agent::image`]: what the kernel lost,
     /// because the host was booted, is installed again. Nothing is flushed.
     pub fn start(
         config: Config,
-        epoch: u32,
+        seat: Seat,
         seed: u64,
         inherited: Inherited<'_>,
         image: Option<&Image>,
@@ -159,7 +203,7 @@ impl Agent {
     ) -> Agent {
         let mut agent = Agent {
             config,
-            epoch,
+            seat,
             random: Random::new(seed),
             link: Link::default(),
             seen: Generation::NONE,
@@ -168,6 +212,8 @@ impl Agent {
             asks: BTreeMap::new(),
             ports: BTreeMap::new(),
             learning: BTreeMap::new(),
+            moves: BTreeMap::new(),
+            frozen: inherited.frozen.iter().copied().collect(),
             networks: BTreeMap::new(),
             sightings: Sightings::default(),
             hints: (now, 0),
@@ -177,6 +223,7 @@ impl Agent {
             counters: Counters::default(),
         };
         agent.take_over(inherited.mappings, inherited.ports, now);
+        agent.take_over_moves(inherited.errands, now);
         if let Some(image) = image {
             agent.restore(image, now);
         }
@@ -198,6 +245,8 @@ impl Agent {
             Input::Disconnected => self.disconnected(now),
             Input::Received(message) => self.received(message, now, out),
             Input::Hint(key) => self.hint(key, now),
+            Input::Peers(id, keys) => self.peers_listed(id, keys, now, out),
+            Input::Executor(id, notice) => self.notice(id, notice, now, out),
         }
         self.flush(now, out);
     }
@@ -214,6 +263,7 @@ impl Agent {
                 Timer::Entry(key) => self.entry_due(key, due, now),
                 Timer::Learning(key) => self.learning_due(key, due),
                 Timer::Link => self.link_due(due, now, out),
+                Timer::Move(id) => self.move_due(id, due, now, out),
                 Timer::Port(key) => self.port_due(key, due, now, out),
                 Timer::Report => self.report(now, out),
             }
@@ -263,21 +313,30 @@ impl Agent {
                 self.recheck(key, now);
             }
             Event::Claim(key) => self.sightings.claim(key),
-            Event::Stale { key, sender } => out.push(Output::Hint(sender, key)),
-            Event::PortUp { key, node } => self.port_up(key, node, now),
+            Event::Stale { key, sender } => {
+                self.stray(key, now);
+                out.push(Output::Hint(sender, key));
+            }
+            Event::PortUp { key, node } => {
+                self.port_up(key, node, now);
+                self.key_changed(key, now, out);
+            }
             Event::PortDown(key) => self.port_down(key, now, out),
+            Event::Frozen(key) => self.moved_in_kernel(key, Side::Source, now, out),
+            Event::Active(key) => self.moved_in_kernel(key, Side::Destination, now, out),
         }
     }
 
     fn received(&mut self, message: ToAgent, now: Time, out: &mut Vec<Output>) {
         self.link.heard(now);
         match message {
-            ToAgent::Welcome(as_of) => self.welcome(as_of, now),
+            ToAgent::Welcome(as_of) => self.welcome(as_of, now, out),
             ToAgent::Later(after) => self.later(after, now, out),
             ToAgent::Answer { as_of, items } => {
                 self.see(as_of);
                 for (key, verdict) in items {
                     self.verdict(key, verdict, as_of, false, now, out);
+                    self.key_changed(key, now, out);
                 }
             }
             ToAgent::Busy { keys, after } => self.busy(&keys, after, now),
@@ -285,9 +344,10 @@ impl Agent {
                 key,
                 attempt,
                 generation,
+                mac,
             } => {
                 self.see(generation);
-                self.granted(key, attempt, generation, now, out);
+                self.granted(key, attempt, (generation, mac), now, out);
             }
             ToAgent::Denied {
                 key,
@@ -302,6 +362,7 @@ impl Agent {
                 self.see(as_of);
                 for (key, verdict) in items {
                     self.verdict(key, verdict, as_of, true, now, out);
+                    self.key_changed(key, now, out);
                 }
                 out.push(Output::Send(ToManager::Ack(number)));
             }
@@ -318,8 +379,8 @@ impl Agent {
                     out.push(Output::Network(message));
                 }
             }
-            ToAgent::Move(it) => self.see(it.as_of),
-            ToAgent::NoMove(_) => {}
+            ToAgent::Move(it) => self.move_told(it, now, out),
+            ToAgent::NoMove(id) => self.no_move(id, now, out),
         }
     }
 
@@ -347,7 +408,10 @@ impl Agent {
     }
 
     fn set(&mut self, key: Key, generation: Generation, place: Place) {
-        let mac = self.cache.get(&key).and_then(|entry| entry.mac);
+        let mac = match place {
+            Place::Local => self.ports.get(&key).and_then(Port::mac),
+            _ => self.cache.get(&key).and_then(|entry| entry.mac),
+        };
         let mapping = kernel::Mapping {
             generation,
             place,

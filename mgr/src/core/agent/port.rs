@@ -16,19 +16,27 @@ use crate::core::{Generation, Key, NodeId, Time};
 /// A node that is, or was until just now, attached here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Port {
-    node: NodeId,
-    state: State,
+    pub(super) node: NodeId,
+    pub(super) state: State,
     /// The generation of the binding; none while it is first claimed.
-    generation: Generation,
+    pub(super) generation: Generation,
+    /// The MAC that the manager has for the node, if not the derived one.
+    mac: Option<Mac>,
     /// The claim whose answer counts.
     attempt: u32,
-    tries: u32,
+    pub(super) tries: u32,
     due: Time,
+}
+
+impl Port {
+    pub(super) fn mac(&self) -> Option<Mac> {
+        self.mac
+    }
 }
 
 /// What a port waits for. Only a bound port's mapping is local in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// For the manager's grant.
     Claiming,
     /// For nothing.
@@ -77,6 +85,7 @@ impl Agent {
                 node,
                 state,
                 generation,
+                mac: None,
                 attempt,
                 tries: 0,
                 due,
@@ -98,6 +107,7 @@ impl Agent {
                 node,
                 state,
                 generation,
+                mac: None,
                 attempt,
                 tries: 0,
                 due,
@@ -116,6 +126,7 @@ impl Agent {
             node,
             state: State::Claiming,
             generation: Generation::NONE,
+            mac: None,
             attempt,
             tries: 0,
             due: Time::default(),
@@ -169,7 +180,7 @@ impl Agent {
         &mut self,
         key: Key,
         attempt: u32,
-        generation: Generation,
+        (generation, mac): (Generation, Option<Mac>),
         now: Time,
         out: &mut Vec<Output>,
     ) {
@@ -180,18 +191,24 @@ impl Agent {
                 node,
                 state: State::Claiming,
                 generation,
+                mac,
                 attempt,
                 tries: 0,
                 due: now,
             });
         }
+        // The node may not be whole yet: its move says when it is.
+        if self.is_arriving(key) {
+            return;
+        }
         match self.ports.get_mut(&key) {
             Some(port) if port.attempt == attempt && generation >= port.generation => {
                 match port.state {
-                    State::Bound if generation == port.generation => {}
+                    State::Bound if generation == port.generation => self.thaw(key, out),
                     State::Claiming | State::Bound => {
                         port.state = State::Bound;
                         port.generation = generation;
+                        port.mac = mac;
                         port.tries = 0;
                         self.cache.remove(&key);
                         self.asks.remove(&key);
@@ -249,9 +266,9 @@ impl Agent {
             // Whatever has changed, now may be the time. A binding to this host is none that
             // has changed: a grant is on its way, or is asked for again in time.
             let (news, own) = match verdict {
-                Verdict::Found { generation, .. } | Verdict::Absent { generation } => {
-                    (generation, false)
-                }
+                Verdict::Found { generation, .. }
+                | Verdict::Peer { generation, .. }
+                | Verdict::Absent { generation } => (generation, false),
                 Verdict::Yours {
                     generation, held, ..
                 } => (generation, !held),
@@ -277,7 +294,7 @@ impl Agent {
                 match port.state {
                     State::Claiming => {}
                     // The host was booted, and this is the boot before.
-                    State::Bound if epoch != self.epoch => self.claim_anew(key),
+                    State::Bound if epoch != self.seat.epoch => self.claim_anew(key),
                     State::Bound => {
                         if generation > port.generation {
                             port.generation = generation;
@@ -313,7 +330,10 @@ impl Agent {
             } => {
                 self.bound_elsewhere(key, generation, Some((locator, mac)), now);
             }
-            Verdict::Absent { generation } => self.bound_elsewhere(key, generation, None, now),
+            // What another network has there is no matter of this network's node.
+            Verdict::Peer { generation, .. } | Verdict::Absent { generation } => {
+                self.bound_elsewhere(key, generation, None, now);
+            }
             // The host has nothing to do with the network any more, so the binding is gone.
             Verdict::Refused => {
                 let over = matches!(port.state, State::Releasing | State::Held);
@@ -344,6 +364,11 @@ impl Agent {
         }
         match port.state {
             State::Bound if generation > port.generation => {
+                if let Some((to, mac)) = host {
+                    if self.is_departing(key).is_some_and(|(there, _)| there == to) {
+                        return self.send_on(key, generation, to, mac, now);
+                    }
+                }
                 // Only a fence takes a binding away from a host that did not release it: then this
                 // host was believed dead, and the node must not be reachable here any more.
                 let (place, mac) = match host {
@@ -445,6 +470,7 @@ impl Agent {
                     continue;
                 };
                 let held = match state {
+                    State::Claiming if self.is_arriving(key) => continue,
                     State::Claiming => Generation::NONE,
                     State::Bound => generation,
                     State::Releasing => {

@@ -2,6 +2,8 @@
 
 //! An agent, told by hand what its kernel and its manager say.
 
+mod moves;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -73,8 +75,17 @@ impl Rig {
         image: Option<&Image>,
     ) -> Rig {
         let mut out = Vec::new();
-        let inherited = Inherited { mappings, ports };
-        let agent = Agent::start(config, 1, 1, inherited, image, START, &mut out);
+        let inherited = Inherited {
+            mappings,
+            ports,
+            frozen: &[],
+            errands: &[],
+        };
+        let seat = Seat {
+            host: host(1),
+            epoch: 1,
+        };
+        let agent = Agent::start(config, seat, 1, inherited, image, START, &mut out);
         Rig {
             agent,
             now: START,
@@ -201,6 +212,7 @@ impl Rig {
             key,
             attempt,
             generation: generation(revision),
+            mac: None,
         });
         assert_eq!(self.operations(), [set(key, revision, Place::Local)]);
     }
@@ -476,6 +488,7 @@ fn a_node_is_reachable_once_its_claim_is_granted() {
         key,
         attempt,
         generation: generation(20),
+        mac: None,
     };
     rig.hear(granted(attempt + 1));
     assert_eq!(rig.operations(), []);
@@ -500,6 +513,7 @@ fn a_grant_for_a_port_that_went_and_came_again_is_not_taken() {
         key: key(1),
         attempt,
         generation: generation(20),
+        mac: None,
     });
     assert_eq!(rig.operations(), []);
 }
@@ -638,6 +652,7 @@ fn a_used_address_is_reported_once_and_becomes_a_port_if_granted() {
         key: key(2),
         attempt,
         generation: generation(21),
+        mac: None,
     });
     assert_eq!(rig.operations(), [set(key(2), 21, Place::Local)]);
     rig.kernel(Event::Idle(key(1)));
@@ -713,4 +728,82 @@ fn what_moved_away_is_forwarded_though_it_was_the_last_node_of_its_network_here(
     assert_eq!(rig.operations(), []);
     rig.pass(SECOND * 31);
     assert_eq!(rig.operations(), [Operation::Forget(key(1))]);
+}
+
+#[test]
+fn a_node_has_the_mac_that_the_manager_has_for_it() {
+    let mut rig = Rig::new();
+    let (key, mac) = (key(1), Some(ovnet_engine::Mac([2, 0, 0, 0, 0, 9])));
+    rig.kernel(Event::PortUp {
+        key,
+        node: NodeId(1),
+    });
+    let attempt = rig.claims()[0].attempt;
+    rig.hear(ToAgent::Granted {
+        key,
+        attempt,
+        generation: generation(20),
+        mac,
+    });
+    let local = |revision| {
+        let generation = generation(revision);
+        let place = Place::Local;
+        Operation::Set(
+            key,
+            kernel::Mapping {
+                generation,
+                place,
+                mac,
+            },
+        )
+    };
+    assert_eq!(rig.operations(), [local(20)]);
+    // It keeps it under a newer generation.
+    rig.hear(ToAgent::Push {
+        number: 1,
+        as_of: generation(21),
+        items: vec![(key, yours(21, false, false))],
+    });
+    assert_eq!(rig.operations(), [local(21)]);
+}
+
+#[test]
+fn a_node_of_a_peered_network_is_set_with_its_network() {
+    let mut rig = Rig::new();
+    let vni = Vni::new(8).unwrap();
+    let peer = |revision, n| Verdict::Peer {
+        generation: generation(revision),
+        locator: host(n),
+        mac: None,
+        vni,
+    };
+    rig.kernel(Event::Miss {
+        key: key(2),
+        from: None,
+    });
+    rig.out.clear();
+    rig.hear(ToAgent::Answer {
+        as_of: generation(20),
+        items: vec![(key(2), peer(20, 3))],
+    });
+    assert_eq!(
+        rig.operations(),
+        [set(key(2), 20, Place::Peer(host(3), vni))]
+    );
+    rig.hear(ToAgent::Push {
+        number: 1,
+        as_of: generation(21),
+        items: vec![(key(2), peer(21, 4))],
+    });
+    assert_eq!(
+        rig.operations(),
+        [set(key(2), 21, Place::Peer(host(4), vni))]
+    );
+    // It becomes a node of this network, and the other one is forgotten.
+    rig.hear(ToAgent::Push {
+        number: 2,
+        as_of: generation(22),
+        items: vec![(key(2), found(22, 5))],
+    });
+    assert_eq!(rig.operations(), [set(key(2), 22, Place::Remote(host(5)))]);
 }

@@ -155,12 +155,14 @@ impl Shard {
     ) {
         self.counters.granted += 1;
         let &Claim { key, attempt, .. } = claim;
+        let mac = self.table.mapping(key).and_then(|(_, it)| it.mac);
         out.push(Output::Send(
             session,
             ToAgent::Granted {
                 key,
                 attempt,
                 generation,
+                mac,
             },
         ));
     }

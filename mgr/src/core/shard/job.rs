@@ -186,6 +186,7 @@ impl Shard {
                         key,
                         attempt,
                         generation,
+                        mac: self.table.mapping(key).and_then(|(_, it)| it.mac),
                     },
                     Err(Refusal::AddressTaken(_)) => {
                         if let (Some(host), Some((_, mapping))) =

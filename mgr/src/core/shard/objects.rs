@@ -25,7 +25,7 @@ impl Shard {
         let Some((_, revision)) = self.table.organisation(name) else {
             return Err(Refusal::NoOrganisation(name.into()));
         };
-        if self.table.is_organisation_used(name) {
+        if self.table.belonging_to(name).is_some() {
             return Err(Refusal::OrganisationInUse(name.into()));
         }
         let key = Name::Organisation(name.into()).bytes();
@@ -33,12 +33,18 @@ impl Shard {
         Ok(Plan::Write(transaction.delete(key), None))
     }
 
-    /// Begins a transaction that gives an organisation something: its record is written as it is,
-    /// so that it cannot be deleted at the same time.
+    /// Begins a transaction that gives an organisation something, so that it cannot be deleted at
+    /// the same time: it depends on something that the organisation has and that keeps it from
+    /// being deleted. Only the first that it gets has the organisation's record written as it is,
+    /// since all that depends on one record that changes has to wait for each other.
     fn belonging_to(&self, organisation: &str) -> Result<Transaction, Refusal> {
         let Some((record, revision)) = self.table.organisation(organisation) else {
             return Err(Refusal::NoOrganisation(organisation.into()));
         };
+        if let Some((witness, revision)) = self.table.belonging_to(organisation) {
+            let has = Condition::Modified(witness.bytes(), revision);
+            return Ok(Transaction::new().when(has));
+        }
         let key = Name::Organisation(organisation.into()).bytes();
         Ok(Transaction::new()
             .when(Condition::Modified(key.clone(), *revision))

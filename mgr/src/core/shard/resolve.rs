@@ -84,7 +84,8 @@ impl Shard {
                 self.counters.refused += 1;
             } else {
                 self.counters.answered += 1;
-                self.subscribe(session, *key, now);
+                let key = self.table.beyond(*key).unwrap_or(*key);
+                self.subscribe(session, key, now);
             }
             answers.push((*key, verdict));
         }
@@ -102,7 +103,28 @@ impl Shard {
         if !self.table.may_know(host, key.vni) {
             return Verdict::Refused;
         }
-        self.true_verdict(host, key, as_of)
+        match self.table.beyond(key) {
+            Some(there) if self.table.is_present(host, key.vni) => {
+                self.verdict_beyond(host, there, as_of)
+            }
+            _ => self.true_verdict(host, key, as_of),
+        }
+    }
+
+    /// What there is to know of a mapping of another network.
+    fn verdict_beyond(&self, host: Locator, there: Key, as_of: Generation) -> Verdict {
+        let mapping = self.table.mapping(there).map(|(_, mapping)| mapping);
+        match mapping.and_then(|mapping| Some((mapping.at?, mapping.mac))) {
+            // Its own host would only hold it.
+            Some((at, _)) if at.held && at.host == host => Verdict::Absent { generation: as_of },
+            Some((at, mac)) => Verdict::Peer {
+                generation: as_of,
+                locator: at.host,
+                mac,
+                vni: there.vni,
+            },
+            None => Verdict::Absent { generation: as_of },
+        }
     }
 
     /// What there is to know of a mapping, from a host's point of view.
@@ -158,8 +180,14 @@ impl Shard {
     }
 
     pub(super) fn forget(&mut self, session: SessionId, keys: &[Key]) {
+        let Some(host) = self.host_of(session) else {
+            return;
+        };
         for key in keys {
-            if let Some(subscribers) = self.table.subscribers_mut(*key) {
+            let there = self.table.beyond(*key).unwrap_or(*key);
+            // It may know the mapping by another name.
+            let only = self.table.names(there, host).iter().all(|name| name == key);
+            if let Some(subscribers) = self.table.subscribers_mut(there).filter(|_| only) {
                 subscribers.remove(session);
             }
         }

@@ -242,23 +242,18 @@ impl Shard {
                     self.counters.damaged += 1;
                     return;
                 };
-                let same = Generation::new(after.term, revision);
-                if self
-                    .table
-                    .mapping(key)
-                    .is_some_and(|(generation, _)| generation == same)
-                {
+                let set = self.table.set_mapping(key, &after, revision);
+                let Some((before, mut subscribers)) = set else {
                     return;
-                }
-                let before = self.table.set_mapping(key, &after, revision);
+                };
                 if before.is_none() {
-                    for session in self.vacancies.asked.remove(&key).unwrap_or_default() {
-                        if let Some(subscribers) = self.table.subscribers_mut(key) {
-                            subscribers.add(session);
-                        }
+                    self.take_name_back(key);
+                    let asked = self.vacancies.asked.remove(&key).unwrap_or_default();
+                    if let Some(known) = self.table.subscribers_mut(key) {
+                        asked.into_iter().for_each(|session| known.add(session));
                     }
+                    subscribers = self.table.subscribers(key).collect();
                 }
-                let subscribers: Vec<_> = self.table.subscribers(key).collect();
                 self.announce(key, subscribers);
                 (before, Some(after))
             }
@@ -271,23 +266,66 @@ impl Shard {
                     self.vacancies.order.push_back((now, key));
                     self.vacancies.asked.insert(key, subscribers.clone());
                 }
+                self.lend_name(key, &subscribers);
                 self.announce(key, subscribers);
                 (Some(before), None)
             }
         };
+        let mut told = Vec::with_capacity(4);
         for mapping in [before, after].into_iter().flatten() {
-            if let Home::Host(host) = mapping.home {
-                self.announce_to_host(key, host);
+            let home = match mapping.home {
+                Home::Host(host) => Some(host),
+                Home::Nowhere | Home::Leaving => None,
+            };
+            for host in [home, mapping.at.map(|at| at.host)].into_iter().flatten() {
+                if !told.contains(&host) {
+                    told.push(host);
+                    self.announce_to_host(key, host);
+                }
             }
-            if let Some(at) = mapping.at {
-                self.announce_to_host(key, at.host);
+        }
+    }
+
+    /// Who knows an address as that of another network's node is to hear that it is this network's.
+    fn take_name_back(&mut self, key: Key) {
+        for peer in self.table.peers(key.vni) {
+            let there = Key::new(peer, key.address);
+            let sessions: Vec<_> = self.table.subscribers(there).collect();
+            for id in sessions {
+                let host = self.sessions.get(&id).map(|session| session.host);
+                if host.is_some_and(|host| self.table.is_present(host, key.vni)) {
+                    if let Some(subscribers) = self.table.subscribers_mut(key) {
+                        subscribers.add(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who knows an address that is no longer this network's may come to know it as another network's.
+    fn lend_name(&mut self, key: Key, sessions: &[SessionId]) {
+        let Some(there) = self.table.beyond(key) else {
+            return;
+        };
+        if let Some(subscribers) = self.table.subscribers_mut(there) {
+            for session in sessions {
+                subscribers.add(*session);
             }
         }
     }
 
     fn announce(&mut self, key: Key, subscribers: Vec<SessionId>) {
-        for session in subscribers {
-            self.enqueue(session, key, false);
+        let alone = self.table.peers(key.vni).is_empty();
+        for id in subscribers {
+            let host = self.sessions.get(&id).map(|session| session.host);
+            match host.filter(|_| !alone) {
+                Some(host) => {
+                    for name in self.table.names(key, host) {
+                        self.enqueue(id, name, false);
+                    }
+                }
+                None => self.enqueue(id, key, false),
+            }
         }
     }
 

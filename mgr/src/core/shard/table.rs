@@ -5,7 +5,8 @@
 //! A million mappings are a normal load, so one takes 32 bytes: hosts, and hosts in an epoch, are
 //! numbers here, and MACs that are not derived are kept apart, since few are.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
@@ -18,7 +19,7 @@ use crate::core::record::{
     self, At, Epoch, Home, Host, Manager, Move, Name, Network, Organisation, Term,
 };
 use crate::core::{Generation, Key, NodeId};
-use crate::store::{Entry, Range, Revision};
+use crate::store::{self, Range, Revision};
 
 /// The copy of the store that a manager answers from.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Table {
     macs: BTreeMap<Key, Mac>,
     places: Places,
     networks: BTreeMap<Vni, (Network, Revision)>,
+    /// Each network that is admitted, with each that admits it.
+    admitted: BTreeSet<(Vni, Vni)>,
     hosts: BTreeMap<Locator, (Host, Revision)>,
     epochs: BTreeMap<Locator, (Epoch, Revision)>,
     organisations: BTreeMap<String, (Organisation, Revision)>,
@@ -50,6 +53,11 @@ struct Slot {
     subscribers: Subscribers,
 }
 
+/// The least number of a network.
+const FIRST: Vni = match Vni::new(1) {
+    Some(vni) => vni,
+    None => panic!("a network has the number 1"),
+};
 /// In place of a host's number.
 const NOWHERE: u32 = u32::MAX;
 /// In place of a home's number.
@@ -158,21 +166,39 @@ impl Table {
         self.mappings.is_empty()
     }
 
-    /// Replaces a mapping, keeping who wants to hear of it; returns what it was.
+    /// Replaces a mapping, keeping who wants to hear of it; returns what it was, and those. None if
+    /// it is known already. A million are looked for in the tree once, not once for each question.
     pub(super) fn set_mapping(
         &mut self,
         key: Key,
         mapping: &record::Mapping,
         revision: Revision,
-    ) -> Option<record::Mapping> {
+    ) -> Option<(Option<record::Mapping>, Vec<SessionId>)> {
         let generation = Generation::new(mapping.term, revision);
-        let before = self.mapping(key).map(|(_, mapping)| mapping);
-        if let Some(before) = before {
-            self.count(key, &before, false);
-        }
-        self.count(key, mapping, true);
-        let home = self.places.home(mapping.home);
-        let at = self.places.at(mapping.at);
+        let (home, at) = (self.places.home(mapping.home), self.places.at(mapping.at));
+        let mut now = Slot {
+            generation,
+            node: mapping.node,
+            home,
+            at,
+            subscribers: Subscribers::default(),
+        };
+        let mut subscribers = Vec::new();
+        let before = match self.mappings.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(now);
+                None
+            }
+            Entry::Occupied(entry) if entry.get().generation == generation => return None,
+            Entry::Occupied(mut entry) => {
+                let slot = entry.get_mut();
+                now.subscribers = std::mem::take(&mut slot.subscribers);
+                subscribers.extend(now.subscribers.iter());
+                Some(std::mem::replace(slot, now))
+            }
+        };
+        let before = before.map(|slot| self.mapping_of(key, &slot));
+        self.recount(key, before.as_ref(), Some(mapping));
         match mapping.mac {
             Some(mac) => {
                 self.macs.insert(key, mac);
@@ -182,21 +208,13 @@ impl Table {
             }
             None => {}
         }
-        let slot = self.mappings.entry(key).or_insert_with(|| Slot {
-            generation,
-            node: mapping.node,
-            home,
-            at,
-            subscribers: Subscribers::default(),
-        });
-        (slot.generation, slot.node, slot.home, slot.at) = (generation, mapping.node, home, at);
-        before
+        Some((before, subscribers))
     }
 
     /// Removes a mapping; returns what it was, and who wanted to hear of it.
     pub(super) fn remove_mapping(&mut self, key: Key) -> Option<(record::Mapping, Subscribers)> {
         let (_, before) = self.mapping(key)?;
-        self.count(key, &before, false);
+        self.recount(key, Some(&before), None);
         self.macs.remove(&key);
         let slot = self.mappings.remove(&key)?;
         Some((before, slot.subscribers))
@@ -215,13 +233,31 @@ impl Table {
             .map(|slot| &mut slot.subscribers)
     }
 
-    fn count(&mut self, key: Key, mapping: &record::Mapping, up: bool) {
-        let home = match mapping.home {
-            Home::Host(host) => Some(host),
-            Home::Nowhere | Home::Leaving => None,
+    /// A mapping is another one now: counts where it is and is to be, as far as that is new.
+    fn recount(
+        &mut self,
+        key: Key,
+        before: Option<&record::Mapping>,
+        after: Option<&record::Mapping>,
+    ) {
+        let hosts = |mapping: Option<&record::Mapping>| {
+            let home = mapping.and_then(|mapping| match mapping.home {
+                Home::Host(host) => Some(host),
+                Home::Nowhere | Home::Leaving => None,
+            });
+            let at = mapping.and_then(|mapping| mapping.at);
+            [home, at.map(|at| at.host)]
         };
-        for host in [home, mapping.at.map(|at| at.host)].into_iter().flatten() {
-            self.count_at(host, key.vni, up);
+        for (before, after) in hosts(before).into_iter().zip(hosts(after)) {
+            if before == after {
+                continue;
+            }
+            if let Some(host) = after {
+                self.count_at(host, key.vni, true);
+            }
+            if let Some(host) = before {
+                self.count_at(host, key.vni, false);
+            }
         }
     }
 
@@ -303,7 +339,20 @@ impl Table {
             })
         }
         match name {
-            Name::Network(vni) => set(&mut self.networks, vni, value),
+            Name::Network(vni) => {
+                let admits = |table: &Table| {
+                    let network = table.network(vni);
+                    network.map_or_else(Vec::new, |(network, _)| network.admits.clone())
+                };
+                for peer in admits(self) {
+                    self.admitted.remove(&(peer, vni));
+                }
+                let sound = set(&mut self.networks, vni, value);
+                for peer in admits(self) {
+                    self.admitted.insert((peer, vni));
+                }
+                sound
+            }
             Name::Host(host) => set(&mut self.hosts, host, value),
             Name::Epoch(host) => set(&mut self.epochs, host, value),
             Name::Organisation(name) => set(&mut self.organisations, name, value),
@@ -324,7 +373,7 @@ impl Table {
     }
 
     /// The keys of the table that are in a range, but not among the entries of all of it.
-    pub(super) fn absent(&self, range: &Range, entries: &[Entry]) -> Vec<Vec<u8>> {
+    pub(super) fn absent(&self, range: &Range, entries: &[store::Entry]) -> Vec<Vec<u8>> {
         let has = |key: &[u8]| {
             entries
                 .binary_search_by(|entry| entry.key[..].cmp(key))
@@ -394,15 +443,16 @@ impl Table {
         self.organisations.get(name)
     }
 
-    /// Whether a network or a host is an organisation's.
-    pub(super) fn is_organisation_used(&self, name: &str) -> bool {
-        self.networks
-            .values()
-            .any(|(network, _)| network.organisation == name)
-            || self
-                .hosts
-                .values()
-                .any(|(host, _)| host.organisation == name)
+    /// A network or a host of an organisation, and the revision of its record.
+    pub(super) fn belonging_to(&self, organisation: &str) -> Option<(Name, Revision)> {
+        let network = self.networks.iter().find_map(|(vni, (network, revision))| {
+            (network.organisation == organisation).then_some((Name::Network(*vni), *revision))
+        });
+        network.or_else(|| {
+            self.hosts.iter().find_map(|(locator, (host, revision))| {
+                (host.organisation == organisation).then_some((Name::Host(*locator), *revision))
+            })
+        })
     }
 
     /// The boots of a host, and the revision of the record; 0 if there is none.
@@ -461,10 +511,43 @@ impl Table {
 
     /// The networks whose nodes nodes of this one may talk to.
     pub(super) fn admitting(&self, vni: Vni) -> impl Iterator<Item = Vni> + '_ {
-        self.networks
-            .iter()
-            .filter(move |(_, (network, _))| network.admits.contains(&vni))
-            .map(|(admitting, _)| *admitting)
+        let from = self.admitted.range((vni, FIRST)..);
+        from.take_while(move |(admitted, _)| *admitted == vni)
+            .map(|(_, admitting)| *admitting)
+    }
+
+    /// The networks that a network has a peering with, in either direction.
+    pub(super) fn peers(&self, vni: Vni) -> BTreeSet<Vni> {
+        let admits = self.network(vni).map(|(network, _)| &network.admits);
+        let admits = admits.into_iter().flatten().copied();
+        let peers = admits.chain(self.admitting(vni));
+        peers.filter(|peer| *peer != vni).collect()
+    }
+
+    /// The mapping that an address stands for which is no node's of its network: that of the first
+    /// network among the peers that has it.
+    pub(super) fn beyond(&self, key: Key) -> Option<Key> {
+        if self.mappings.contains_key(&key) {
+            return None;
+        }
+        let peers = self.peers(key.vni).into_iter();
+        let mut there = peers.map(|peer| Key::new(peer, key.address));
+        there.find(|there| self.mappings.contains_key(there))
+    }
+
+    /// By which keys a host knows a mapping: its own, and its address in the networks of the host that
+    /// have a peering with its own.
+    pub(super) fn names(&self, key: Key, host: Locator) -> Vec<Key> {
+        let peers = self.peers(key.vni).into_iter();
+        let peers = peers.filter(|peer| self.is_present(host, *peer));
+        let names = peers.map(|peer| Key::new(peer, key.address));
+        let mut names: Vec<_> = names
+            .filter(|name| !self.mappings.contains_key(name))
+            .collect();
+        if names.is_empty() || self.is_present(host, key.vni) {
+            names.push(key);
+        }
+        names
     }
 
     /// Whether a network has an address.

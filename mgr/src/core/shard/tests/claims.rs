@@ -32,6 +32,7 @@ fn a_grant_is_a_transaction_that_depends_on_term_epoch_and_mapping() {
         key: key(1, 1),
         attempt: 7,
         generation: generation(11),
+        mac: None,
     };
     assert_eq!(rig.sent(1), [granted]);
 }
@@ -56,6 +57,7 @@ fn a_grant_has_the_term_its_transaction_was_made_for() {
         key: key(1, 1),
         attempt: 7,
         generation: generation(11),
+        mac: None,
     };
     assert!(rig.sent(1).contains(&granted));
 }
@@ -130,6 +132,7 @@ fn a_claim_that_confirms_writes_nothing_and_a_fresh_one_makes_a_new_binding() {
         key: key(1, 1),
         attempt: 7,
         generation: generation(10),
+        mac: None,
     };
     assert_eq!(rig.sent(1), [granted]);
     assert!(!rig.is_writing());
@@ -168,4 +171,26 @@ fn a_release_ends_just_the_binding_it_names() {
         items: vec![(key(1, 1), held)],
     };
     assert_eq!(rig.sent(1), [answer]);
+}
+
+#[test]
+fn a_grant_has_the_mac_that_was_provisioned() {
+    let mac = Some(ovnet_engine::Mac([2, 0, 0, 0, 0, 9]));
+    let named = Mapping {
+        mac,
+        ..mapping(1, 1, None)
+    };
+    let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), named)], &[1]);
+    rig.claim(1, key(1, 1), 1, Generation::NONE);
+    let (flight, _) = rig.transaction();
+    rig.input(Input::Committed(flight, Some(Outcome::Committed(11))));
+    assert_eq!(
+        rig.sent(1),
+        [ToAgent::Granted {
+            key: key(1, 1),
+            attempt: 7,
+            generation: generation(11),
+            mac,
+        }]
+    );
 }

@@ -133,13 +133,27 @@ fn an_organisation_cannot_go_while_something_becomes_its_own() {
         rig.reply(),
         Some(Err(Refusal::OrganisationInUse("o".into())))
     );
-    let record = record::Host {
+    let host_of = |organisation: &str| record::Host {
         name: "new".into(),
-        organisation: "o".into(),
+        organisation: organisation.into(),
     };
-    rig.order(Order::SetHost(host(9), record), None);
+    // It depends on something that keeps the organisation, and does not get in the way of others.
+    rig.order(Order::SetHost(host(9), host_of("o")), None);
     let (_, transaction) = rig.transaction();
-    let organisation = Name::Organisation("o".into()).bytes();
+    let kept = Condition::Modified(Name::Network(vni(1)).bytes(), 1);
+    assert!(transaction.conditions.contains(&kept));
+    assert_eq!(transaction.writes.len(), 1);
+    // There is nothing that keeps one that has nothing.
+    let empty = record::Organisation {
+        title: String::new(),
+    };
+    rig.change(Name::Organisation("e".into()), Some(record::encode(&empty)));
+    rig.order(Order::SetHost(host(9), host_of("e")), None);
+    let (_, transaction) = rig.transaction();
+    let organisation = Name::Organisation("e".into()).bytes();
+    assert!(transaction
+        .conditions
+        .contains(&Condition::Modified(organisation.clone(), 11)));
     let puts = |write: &Write| matches!(write, Write::Put { key, .. } if *key == organisation);
     assert!(transaction.writes.iter().any(puts));
 }

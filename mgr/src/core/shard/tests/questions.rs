@@ -117,3 +117,112 @@ fn too_many_questions_are_put_off() {
         other => panic!("{other:?}"),
     }
 }
+
+/// The node of network 2 with that address, as network 1 knows it, or the other way round.
+fn peer(revision: u64, n: u32, network: u32) -> Verdict {
+    Verdict::Peer {
+        generation: generation(revision),
+        locator: host(n),
+        mac: None,
+        vni: vni(network),
+    }
+}
+
+#[test]
+fn an_address_of_a_peered_network_is_found_there() {
+    let mappings = [
+        (key(1, 1), mapping(1, 1, at(1, 1, false))),
+        (key(2, 2), mapping(2, 2, at(2, 1, false))),
+        (key(3, 3), mapping(3, 3, at(3, 1, false))),
+        (key(2, 4), mapping(4, 2, None)),
+    ];
+    let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1, 2, 3]);
+    let mut ask = |session, key| {
+        rig.say(session, ToManager::Resolve(vec![(key, Generation::NONE)]));
+        match &rig.sent(session)[..] {
+            [ToAgent::Answer { items, .. }] => items[0].1,
+            other => panic!("{other:?}"),
+        }
+    };
+    let absent = Verdict::Absent {
+        generation: generation(10),
+    };
+    // Who may send, and who has to look where it comes from.
+    assert_eq!(ask(1, key(1, 2)), peer(10, 2, 2));
+    assert_eq!(ask(2, key(2, 1)), peer(10, 1, 1));
+    // Its node is attached nowhere; no peering leads to network 3, and none from it.
+    assert_eq!(ask(1, key(1, 4)), absent);
+    assert_eq!(ask(1, key(1, 3)), absent);
+    assert_eq!(ask(3, key(3, 1)), absent);
+    // Host 2 has no node in network 1, whose peers are none of its business.
+    assert_eq!(ask(2, key(1, 2)), absent);
+    // Without the peering there is nothing to find.
+    let alone = record::Network {
+        admits: Vec::new(),
+        ..rig.shard.table().network(vni(1)).unwrap().0.clone()
+    };
+    rig.change(Name::Network(vni(1)), Some(record::encode(&alone)));
+    rig.out.clear();
+    rig.say(1, ToManager::Resolve(vec![(key(1, 2), Generation::NONE)]));
+    let gone = Verdict::Absent {
+        generation: generation(11),
+    };
+    assert_eq!(
+        rig.sent(1),
+        [ToAgent::Answer {
+            as_of: generation(11),
+            items: vec![(key(1, 2), gone)],
+        }]
+    );
+}
+
+#[test]
+fn who_knows_an_address_by_a_peering_hears_what_becomes_of_it() {
+    let mappings = [
+        (key(1, 1), mapping(1, 1, at(1, 1, false))),
+        (key(2, 2), mapping(2, 2, at(2, 1, false))),
+    ];
+    let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1]);
+    rig.say(1, ToManager::Resolve(vec![(key(1, 2), Generation::NONE)]));
+    rig.out.clear();
+    let mut told = 0;
+    let mut change = |rig: &mut Rig, key, mapping| {
+        rig.map(key, mapping);
+        told += 1;
+        match &rig.sent(1)[..] {
+            [ToAgent::Push { number, items, .. }] => {
+                assert_eq!(*number, told);
+                items.clone()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let here = key(1, 2);
+    // The node moves.
+    let moved = change(&mut rig, key(2, 2), Some(mapping(2, 3, at(3, 1, false))));
+    assert_eq!(moved, [(here, peer(11, 3, 2))]);
+    // Network 1 gets a node with that address, which comes first.
+    let own = change(&mut rig, here, Some(mapping(9, 4, at(4, 1, false))));
+    let found = Verdict::Found {
+        generation: generation(12),
+        locator: host(4),
+        mac: None,
+    };
+    assert_eq!(own, [(here, found)]);
+    // That one goes, and the other is what the address stands for, under a newer generation.
+    let back = change(&mut rig, here, None);
+    assert_eq!(back, [(here, peer(13, 3, 2))]);
+    let again = change(&mut rig, key(2, 2), Some(mapping(2, 2, at(2, 1, false))));
+    assert_eq!(again, [(here, peer(14, 2, 2))]);
+    let gone = change(&mut rig, key(2, 2), None);
+    let absent = Verdict::Absent {
+        generation: generation(15),
+    };
+    assert_eq!(gone, [(here, absent)]);
+    // Who forgets it hears no more.
+    rig.map(key(2, 2), Some(mapping(2, 2, at(2, 1, false))));
+    rig.out.clear();
+    rig.say(1, ToManager::Forget(vec![here]));
+    rig.map(key(2, 2), Some(mapping(2, 3, at(3, 1, false))));
+    assert_eq!(rig.sent(1), []);
+}
