@@ -9,11 +9,13 @@
 //! A measurement prints `FIGURE NAME ticks=T nanoseconds=N units=U frames=F bytes=B`: of the clock, of
 //! time, units of traffic, and what the substrate's device sent meanwhile.
 
+mod dump;
 mod fill;
 mod mappings;
 mod meter;
 mod netlink;
 mod profile;
+mod spread;
 mod symbols;
 mod sys;
 mod tcp;
@@ -87,6 +89,23 @@ enum What {
         /// The number behind the last one's
         to: u32,
     },
+    /// Dumps the mappings of network 7 on a host while some change; a unit is a mapping
+    Dump {
+        /// The host's namespace
+        host: String,
+        /// How many there are from 11.0.0.0 up
+        count: u32,
+    },
+    /// Datagrams to nodes behind a device that forgets them; a unit is a packet
+    Spread {
+        /// What the measurement is called
+        figure: String,
+        /// How many nodes there are from 11.0.0.0 up
+        among: u32,
+        /// Packets
+        #[arg(long, default_value_t = 4096)]
+        count: u32,
+    },
     /// What mappings cost the kernel; a unit is a mapping
     Mappings {
         /// The host's namespace
@@ -148,6 +167,12 @@ fn run(what: &What) -> Result<(), Box<dyn Error>> {
             from,
             to,
         } => fill::fill(host, *kind, *from, *to)?,
+        What::Dump { host, count } => dump::dump(host, *count)?,
+        What::Spread {
+            figure,
+            among,
+            count,
+        } => spread::measure(figure, *among, *count)?,
         What::Mappings {
             host,
             count,

@@ -25,17 +25,22 @@ pub fn enter(name: &str) -> io::Result<()> {
 
 /// What has been sent onto the substrate so far: frames, bytes (with Ethernet header).
 pub fn sent_on_substrate() -> io::Result<(u64, u64)> {
+    sent_by(SUBSTRATE)
+}
+
+/// The same of any device of the sender's host.
+pub fn sent_by(name: &str) -> io::Result<(u64, u64)> {
     enter(HOST)?;
     let table = fs::read_to_string("/proc/thread-self/net/dev")?;
     table
         .lines()
         .filter_map(|line| line.trim().split_once(':'))
-        .find(|(device, _)| *device == SUBSTRATE)
+        .find(|(device, _)| *device == name)
         .and_then(|(_, counters)| {
             // Received: bytes, packets and six more; then sent, likewise.
             let mut sent = counters.split_whitespace().skip(8);
             let bytes = sent.next()?.parse().ok()?;
             Some((sent.next()?.parse().ok()?, bytes))
         })
-        .ok_or_else(|| io::Error::other(format!("{HOST} has no device {SUBSTRATE}")))
+        .ok_or_else(|| io::Error::other(format!("{HOST} has no device {name}")))
 }
