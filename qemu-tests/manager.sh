@@ -107,8 +107,9 @@ invitation() {
 # agent HOST [TOKEN]: gets the host its identity, and starts its agent; with the
 # program EXECUTOR, if that is set, which moves nodes.
 agent() {
-  local token
+  local token program=''
   token=${2:-$(invitation "$1")}
+  [[ ! ${EXECUTOR:-} ]] || program="executor = \"$EXECUTOR\""
   mkdir -p "$DAEMONS"
   in_ns "$1" ovmgrd enrol --manager "[$MANAGER_AT]:8441" --directory "$DAEMONS/$1" <<<"$token"
   cat >"$DAEMONS/$1.toml" <<END
@@ -117,7 +118,7 @@ roles = ["agent"]
 listen = "127.0.0.1:9440"
 [agent]
 hints = "[::]:8442"
-${EXECUTOR:+executor = "$EXECUTOR"}
+$program
 managers = ["[$MANAGER_AT]:8441"]
 directory = "$DAEMONS/$1"
 cache = "$DAEMONS/$1/cache"
