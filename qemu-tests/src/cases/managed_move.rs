@@ -73,11 +73,12 @@ case $1 in
   destination)
     mkfifo "$place/image"
     ovctl port set "$own" --netns G --net "$OVNET_NETWORK" --address "$OVNET_ADDRESS" --node "$OVNET_NODE"
-    { read -r _ <"$place/image"; echo received; } &
+    # What was held comes as soon as this is said.
+    { read -r _ <"$place/image"; ip -n G link set "$own" master br0; echo received; } &
     echo "prepared $place/image"
     while read -r word; do
       case $word in
-        resume) ip -n G link set "$own" master br0; gate go; echo resumed ;;
+        resume) gate go; echo resumed ;;
         abort) exit ;;
         done) exit ;;
       esac

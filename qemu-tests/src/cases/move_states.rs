@@ -273,7 +273,7 @@ fn further(stage: &mut Stage) -> Result<(), Failure> {
     let set_g = "ovctl -n S port set v0 --netns G --net 7 --address 10.0.0.3";
     draw(&format!(
         "{set_g} --source 10.0.0.9
-         for host in R S T; do ovctl -n $host mapping set 7 10.0.0.9 --locator ${{LOCATOR[S]}}; done"
+         for host in R S T; do ovctl -n $host mapping set 7 10.0.0.9 --locator fd00:a:1:2::/64; done"
     ))?;
     let send = |stage: &mut Stage, number| -> Result<(), Failure> {
         stage.a.send(&numbered(A, K, number))?;
@@ -309,7 +309,7 @@ fn further(stage: &mut Stage) -> Result<(), Failure> {
     stage.counted(S, &received(3))?;
     draw(&format!(
         "{set_g} --no-sources
-         ovctl -n S mapping set 7 10.0.0.9 --locator ${{LOCATOR[R]}}"
+         ovctl -n S mapping set 7 10.0.0.9 --locator fd00:a:1:1::/64"
     ))
 }
 
