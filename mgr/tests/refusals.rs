@@ -200,7 +200,13 @@ async fn what_is_another_hosts() {
         let keeper = Keeper::load(&directory).unwrap();
         let mut stream = keeper.connect(&manager).await.unwrap();
         let seen = Generation::NONE;
-        stream.say(ToManager::Hello { epoch: 1, seen, frozen: false }).await;
+        stream
+            .say(ToManager::Hello {
+                epoch: 1,
+                seen,
+                frozen: false,
+            })
+            .await;
         assert!(matches!(answer(&mut stream).await, ToAgent::Welcome(_)));
         streams.push(stream);
     }
