@@ -37,6 +37,10 @@ pub struct Move {
     /// Where the destination receives the node; empty if it did not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub endpoint: String,
+    /// The revisions of the node's mappings when it was to be frozen. A claim that is granted after
+    /// that makes its address active again, whatever the source has said before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound: Vec<u64>,
     /// Whom the node was in conversation with, at most [`Move::PEERS`]; none as long as the source
     /// has not said.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "peers")]
@@ -188,6 +192,7 @@ mod tests {
             state: State::Prepare,
             times: vec![(State::Prepare, 1_700_000_000_000)],
             endpoint: String::new(),
+            bound: vec![3, 4],
             peers: None,
             failure: String::new(),
         };

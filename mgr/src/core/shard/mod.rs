@@ -265,8 +265,7 @@ impl Shard {
         self.forget_vacancies(now);
         self.campaign_due(now, out);
         self.sweep(now, out);
-        self.clocks.tick();
-        self.tend_moves(now, out);
+        self.moves_due(now, out);
         self.flush(now, out);
     }
 

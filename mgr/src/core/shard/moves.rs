@@ -120,6 +120,7 @@ mod tests {
             state: State::Prepare,
             times: Vec::new(),
             endpoint: String::new(),
+            bound: Vec::new(),
             peers: None,
             failure: String::new(),
         };

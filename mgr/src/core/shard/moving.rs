@@ -96,6 +96,7 @@ impl Shard {
             state: State::Prepare,
             times: vec![(State::Prepare, self.wall(now))],
             endpoint: String::new(),
+            bound: Vec::new(),
             // Nobody is left who could say.
             peers: (reason == Reason::Failure).then(Vec::new),
             failure: String::new(),
@@ -135,6 +136,14 @@ impl Shard {
         match (step, next) {
             (Step::Ready, _) => it.endpoint = note.into(),
             (Step::Abort, _) => it.failure = note.into(),
+            (_, State::Freeze) => {
+                let bindings = |key| Some((key, self.own_mapping(key, it.node)?.0.revision()));
+                for (key, revision) in it.keys().filter_map(bindings).collect::<Vec<_>>() {
+                    let name = Name::Mapping(key).bytes();
+                    transaction = transaction.when(Condition::Modified(name, revision));
+                    it.bound.push(revision);
+                }
+            }
             (_, State::Commit) => match self.hand_over(&it, step, transaction) {
                 Ok(commit) => transaction = commit,
                 // Nothing will make it possible again.
@@ -227,6 +236,11 @@ impl Shard {
                 Some(None) => {}
                 Some(Some(false)) | None => return Some("the node is attached elsewhere"),
             }
+        }
+        let mappings = it.keys().filter_map(|key| self.own_mapping(key, it.node));
+        let bound = mappings.map(|(generation, _)| generation.revision());
+        if it.state == State::Freeze && !bound.eq(it.bound.iter().copied()) {
+            return Some("the node was bound anew while it was to be frozen");
         }
         match attached {
             true => None,

@@ -8,6 +8,7 @@
 //! which it writes when a move waits for that.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::job::{Job, Origin};
 use super::{Alarm, Order, Output, Shard, Task};
@@ -25,6 +26,8 @@ struct Clock {
     state: State,
     /// Since when the move is in that state, or an alarm was raised about it.
     since: Time,
+    /// When its hosts were told of it last.
+    told: Time,
     /// Something was done about it since the last tick.
     tended: bool,
 }
@@ -38,6 +41,7 @@ impl Clocks {
                 let clock = Clock {
                     state,
                     since: now,
+                    told: now,
                     tended: false,
                 };
                 self.0.insert(id, clock);
@@ -48,13 +52,23 @@ impl Clocks {
         }
     }
 
-    /// What was done may have been in vain.
-    pub(super) fn tick(&mut self) {
-        for clock in self.0.values_mut() {
+    /// What was done may have been in vain. Returns the moves that are to be told of again.
+    fn tick(&mut self, now: Time) -> Vec<MoveId> {
+        let mut again = Vec::new();
+        for (id, clock) in &mut self.0 {
             clock.tended = false;
+            if now - clock.told >= AGAIN {
+                clock.told = now;
+                again.push(*id);
+            }
         }
+        again
     }
 }
+
+/// Hosts that wait for each other are told again how far their move has come after so long, as a
+/// message may have been lost.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// What this manager has said of itself.
 #[derive(Debug, Default)]
@@ -66,6 +80,19 @@ pub(super) struct Presence {
 }
 
 impl Shard {
+    /// Time has passed.
+    pub(super) fn moves_due(&mut self, now: Time, out: &mut Vec<Output>) {
+        for id in self.clocks.tick(now) {
+            let it = self.table.moves().get(id).map(|(it, _)| it);
+            if let Some((vni, hosts)) = it.map(|it| (it.vni, [it.from.host, it.to.host])) {
+                for host in hosts {
+                    self.announce_move(id, vni, host);
+                }
+            }
+        }
+        self.tend_moves(now, out);
+    }
+
     pub(super) fn tend_moves(&mut self, now: Time, out: &mut Vec<Output>) {
         self.be_present(out);
         if !self.is_leader() {

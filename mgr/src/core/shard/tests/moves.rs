@@ -433,7 +433,7 @@ fn a_node_is_moved_step_by_step() {
     desk.pass(Duration::from_secs(1));
     desk.pass(Duration::from_secs(1));
     assert_eq!(desk.state(), State::Settled);
-    assert_eq!(desk.told(1)[0].state, State::Settled);
+    assert_eq!(desk.told(1).last().unwrap().state, State::Settled);
     assert_eq!(desk.node().unwrap().moving, None);
     let moved = desk.moved();
     assert_eq!(moved.peers, None);
@@ -707,6 +707,23 @@ fn what_does_not_come_on_is_aborted_and_after_the_commit_reported() {
     assert_eq!(desk.state(), State::Commit);
 }
 
+/// The destination has nothing to say while it waits, so nobody would notice that it has not heard.
+#[test]
+fn hosts_are_told_again_what_may_have_been_lost() {
+    let mut desk = Desk::at(State::Commit);
+    desk.pass(Duration::from_secs(3));
+    let told: Vec<_> = [1, 2]
+        .iter()
+        .map(|n| {
+            let to = |(_, to, message): &&(usize, u32, ToAgent)| {
+                to == n && matches!(message, ToAgent::Move(told) if told.state == State::Commit)
+            };
+            desk.sent.iter().filter(to).count()
+        })
+        .collect();
+    assert_eq!(told, [1, 1]);
+}
+
 #[test]
 fn a_manager_that_does_not_lead_aborts_nothing() {
     let mut desk = Desk::at(State::Freeze);
@@ -822,6 +839,18 @@ fn a_node_of_a_dead_host_is_taken_as_soon_as_the_destination_is_ready() {
     assert_eq!(desk.place(), at_destination());
     desk.step(2, Step::Resumed);
     assert!(desk.state().is_committed());
+}
+
+/// A claim that was on its way for long makes the node's address active again at the source, which
+/// said before that it is frozen.
+#[test]
+fn a_node_that_is_bound_anew_while_it_is_frozen_does_not_leave() {
+    let mut desk = Desk::at(State::Freeze);
+    let granted = desk.claim(0, 1, Generation::NONE);
+    assert!(matches!(granted[..], [ToAgent::Granted { .. }]));
+    desk.step(1, Step::Frozen);
+    assert_eq!(desk.state(), State::Aborted);
+    assert_eq!(desk.place(), at_source());
 }
 
 /// The host of a node that is to be taken from it is back in time: the node is its own again.
