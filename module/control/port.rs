@@ -448,7 +448,8 @@ fn place_others(
         };
         if concerned {
             let mac = known.map_or(Mac::of(source.prefix), |mapping| mapping.mac);
-            others.push_within_capacity((source.prefix, mac))
+            others
+                .push_within_capacity((source.prefix, mac))
                 .map_err(|_| ENOMEM)?;
         }
     }
