@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 /// Something with states, of which each leads to others.
-pub trait Model {
+pub(crate) trait Model {
     /// A state.
     type State: Clone + Eq + Hash;
     /// What leads from one to another.
@@ -27,7 +27,7 @@ pub trait Model {
 }
 
 /// What was found.
-pub struct Found<A> {
+pub(crate) struct Found<A> {
     /// How many states there are.
     pub states: usize,
     /// How many steps between them.
@@ -40,7 +40,7 @@ pub struct Found<A> {
 
 /// Goes through all states, nearest first, until a rule is broken. In the end, there must be a way
 /// to an end from every one of them.
-pub fn explore<M: Model>(model: &M) -> Found<M::Action> {
+pub(crate) fn explore<M: Model>(model: &M) -> Found<M::Action> {
     let mut numbers: HashMap<M::State, u32> = HashMap::new();
     let mut states = vec![model.start()];
     let mut came: Vec<Option<(u32, M::Action)>> = vec![None];
