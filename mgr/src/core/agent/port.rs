@@ -20,6 +20,9 @@ pub(super) struct Port {
     pub(super) state: State,
     /// The generation of the binding; none while it is first claimed.
     pub(super) generation: Generation,
+    /// The generation of what an earlier binding has left behind in the kernel, where it holds
+    /// what arrives; none if there is nothing.
+    left: Generation,
     /// The MAC that the manager has for the node, if not the derived one.
     mac: Option<Mac>,
     /// The claim whose answer counts.
@@ -85,6 +88,7 @@ impl Agent {
                 node,
                 state,
                 generation,
+                left: Generation::NONE,
                 mac: None,
                 attempt,
                 tries: 0,
@@ -107,6 +111,7 @@ impl Agent {
                 node,
                 state,
                 generation,
+                left: Generation::NONE,
                 mac: None,
                 attempt,
                 tries: 0,
@@ -116,16 +121,23 @@ impl Agent {
     }
 
     pub(super) fn port_up(&mut self, key: Key, node: NodeId, _now: Time) {
+        let mut left = Generation::NONE;
         if let Some(port) = self.ports.get(&key) {
             if port.node == node && matches!(port.state, State::Claiming | State::Bound) {
                 return;
             }
+            left = match port.state {
+                State::Releasing | State::Held => port.generation,
+                State::Claiming => port.left,
+                State::Bound => Generation::NONE,
+            };
         }
         let attempt = self.next_attempt();
         let port = Port {
             node,
             state: State::Claiming,
             generation: Generation::NONE,
+            left,
             mac: None,
             attempt,
             tries: 0,
@@ -142,8 +154,12 @@ impl Agent {
         };
         match port.state {
             // A grant that is under way finds no port, and is given back.
-            State::Claiming => {
+            State::Claiming if port.left == Generation::NONE => {
                 self.ports.remove(&key);
+            }
+            State::Claiming => {
+                (port.state, port.generation) = (State::Releasing, port.left);
+                self.release(key, now, out);
             }
             State::Bound => {
                 port.state = State::Releasing;
@@ -191,6 +207,7 @@ impl Agent {
                 node,
                 state: State::Claiming,
                 generation,
+                left: Generation::NONE,
                 mac,
                 attempt,
                 tries: 0,
@@ -208,6 +225,7 @@ impl Agent {
                     State::Claiming | State::Bound => {
                         port.state = State::Bound;
                         port.generation = generation;
+                        port.left = Generation::NONE;
                         port.mac = mac;
                         port.tries = 0;
                         self.cache.remove(&key);
