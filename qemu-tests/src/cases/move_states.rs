@@ -283,7 +283,7 @@ fn further(stage: &mut Stage) -> Result<(), Failure> {
     Stage::arrive(&stage.g, 1..2)?;
     stage.counted(S, &received(1))?;
     draw(&format!(
-        "ovctl -n T port set v0 --netns H --net 7 --address 10.0.0.3 --source 10.0.0.9 --node cc
+        "ovctl -n T port set v0 --netns H --net 7 --address 10.0.0.3 --source 10.0.0.9 --node 00000000000000cc
          {set_g} --state frozen"
     ))?;
     let parked = |host: &str, text: &str| {

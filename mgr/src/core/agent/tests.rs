@@ -520,6 +520,23 @@ fn a_grant_for_a_port_that_went_and_came_again_is_not_taken() {
 }
 
 #[test]
+fn what_an_earlier_binding_left_ends_though_the_node_came_back_for_a_moment() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.kernel(Event::PortDown(key(1)));
+    assert_eq!(rig.releases(), [(key(1), generation(20))]);
+    rig.kernel(Event::PortUp {
+        key: key(1),
+        node: NodeId(1),
+    });
+    // Neither the release nor the claim was answered, and the kernel holds what arrives since.
+    rig.kernel(Event::PortDown(key(1)));
+    assert_eq!(rig.releases(), [(key(1), generation(20))]);
+    rig.push(key(1), found(21, 2));
+    assert_eq!(rig.operations(), [set(key(1), 21, Place::Moved(host(2)))]);
+}
+
+#[test]
 fn a_binding_without_a_port_is_given_back() {
     let mut rig = Rig::new();
     rig.push(key(1), yours(20, false, false));
