@@ -14,6 +14,7 @@ mod drop_names;
 mod dumps;
 mod escape;
 mod exact_bytes;
+mod lease;
 mod move_lossless;
 mod move_states;
 mod moving_drops;
@@ -60,6 +61,7 @@ pub const ALL: &[Case] = &[
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
+    lease::CASE,
     move_lossless::CASE,
     move_states::CASE,
     moving_drops::CASE,
