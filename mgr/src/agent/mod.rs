@@ -17,6 +17,7 @@ mod driver;
 mod executor;
 mod hint;
 mod kernel;
+mod lease;
 mod link;
 mod listener;
 mod moves;

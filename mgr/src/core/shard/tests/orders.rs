@@ -136,6 +136,7 @@ fn an_organisation_cannot_go_while_something_becomes_its_own() {
     let record = record::Host {
         name: "new".into(),
         organisation: "o".into(),
+        ..record::Host::default()
     };
     rig.order(Order::SetHost(host(9), record), None);
     let (_, transaction) = rig.transaction();
