@@ -37,6 +37,8 @@ pub struct Scenario {
     pub bursts: Duration,
     /// Packets in a burst, which one host sends.
     pub packets: u32,
+    /// One in so many nodes may be started elsewhere when its host dies; 0 for none.
+    pub guarded: u64,
     /// Something that crashes at a certain step, besides.
     pub crash: Option<(u64, Victim)>,
     /// Keep what happens, for [`super::Failure::trace`].
@@ -90,6 +92,7 @@ impl Scenario {
             orders: millis(100),
             bursts: millis(20),
             packets: 6,
+            guarded: 0,
             crash: None,
             trace: false,
             agent: agent::Config {
@@ -126,6 +129,7 @@ impl Scenario {
                 sweep: 50,
                 tries: 10,
                 campaign: millis(100),
+                emptying: shard::Emptying::default(),
                 moves: shard::Patience {
                     prepare: Duration::from_secs(3),
                     armed: Duration::from_secs(6),
@@ -157,6 +161,7 @@ impl Scenario {
             orders: Duration::from_millis(2),
             bursts: Duration::from_micros(500),
             packets: 16,
+            guarded: 0,
             crash: None,
             trace: false,
             agent: agent::Config {

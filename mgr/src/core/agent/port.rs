@@ -2,7 +2,7 @@
 
 //! The nodes that are attached to this host, and the claims on their addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -153,9 +153,15 @@ impl Agent {
             return;
         };
         match port.state {
-            // A grant that is under way finds no port, and is given back.
+            // A grant that is under way finds no port, and is given back. What the kernel still
+            // knows of an earlier binding, which the end of a lease stopped, is nobody's.
             State::Claiming if port.left == Generation::NONE => {
+                let generation = port.generation;
                 self.ports.remove(&key);
+                if generation != Generation::NONE && !self.cache.contains_key(&key) {
+                    self.floor = self.floor.max(generation);
+                    self.outbox.kernel.push(Operation::Forget(key));
+                }
             }
             State::Claiming => {
                 (port.state, port.generation) = (State::Releasing, port.left);
@@ -407,6 +413,16 @@ impl Agent {
                 self.insert(key, generation, place, mac, now);
                 self.set(key, generation, place);
             }
+        }
+    }
+
+    /// The ports of these nodes carry nothing: their bindings are to be made anew.
+    pub(super) fn claim_stopped(&mut self, nodes: &BTreeSet<NodeId>) {
+        let stopped =
+            |(_, port): &(&Key, &Port)| port.state == State::Bound && nodes.contains(&port.node);
+        let keys: Vec<_> = self.ports.iter().filter(stopped).map(|(k, _)| *k).collect();
+        for key in keys {
+            self.claim_anew(key);
         }
     }
 

@@ -95,7 +95,7 @@ impl Shard {
             };
         }
         // Another host may still have the node.
-        let alive = |at: &At| !at.held && !self.table.epoch(at.host).0.is_over(at.epoch);
+        let alive = |at: &At| !at.held && !self.table.is_gone(mapping.node, *at);
         if mapping.at.is_some_and(|at| at.host != host && alive(&at)) {
             return Decision::Deny(Denial::Wait);
         }

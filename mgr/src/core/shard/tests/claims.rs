@@ -110,10 +110,12 @@ fn a_claim_waits_until_the_host_that_has_the_node_lets_go_or_is_dead() {
         Epoch {
             current: 2,
             fenced: 0,
+            by_lease: false,
         },
         Epoch {
             current: 1,
             fenced: 1,
+            by_lease: false,
         },
     ] {
         let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), elsewhere)], &[1]);
