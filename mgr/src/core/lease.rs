@@ -147,6 +147,9 @@ mod tests {
     use super::*;
     use crate::core::Random;
 
+    /// When beats or their grants arrive, and their numbers.
+    type Arrivals = Vec<(u64, u32)>;
+
     fn at(ms: u64) -> Time {
         Time::from_micros(ms * 1000)
     }
@@ -213,8 +216,7 @@ mod tests {
             let host = |now: u64| Time::from_micros(now * host_speed / 1000);
             let manager = |now: u64| Time::from_micros(now * manager_speed / 1000);
             let (mut beats, mut watch) = (Beats::default(), Watch::new(manager(0)));
-            // When they arrive, and which.
-            let (mut there, mut back): (Vec<(u64, u32)>, Vec<(u64, u32)>) = (vec![], vec![]);
+            let (mut there, mut back) = (Arrivals::new(), Arrivals::new());
             let mut until = Time::default();
             let cut = 500_000 + random.below(4_000_000);
             let mut over = None;
@@ -231,11 +233,10 @@ mod tests {
                         }
                     }
                 }
-                let arrived = |queue: &mut Vec<(u64, u32)>| {
-                    let (now_there, later) = queue.iter().partition(|(due, _)| *due <= now);
+                let arrived = |queue: &mut Arrivals| -> Arrivals {
+                    let (there, later) = queue.iter().partition(|(due, _)| *due <= now);
                     *queue = later;
-                    let now_there: Vec<(u64, u32)> = now_there;
-                    now_there
+                    there
                 };
                 for (_, number) in arrived(&mut there) {
                     if watch.beat(manager(now)) {
