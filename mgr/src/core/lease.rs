@@ -33,6 +33,9 @@ pub const BEAT: Duration = Duration::from_millis(100);
 pub const SUSPECT: Duration = Duration::from_millis(300);
 /// For how long a manager takes a host for alive after the last grant.
 pub const TERM: Duration = Duration::from_secs(3);
+/// How long hosts that were silent together with too many others have to come back, once those
+/// are: an agent without a manager tries once in half a minute.
+pub const RETURN: Duration = Duration::from_secs(60);
 /// For how long a host takes itself for alive after the beat: 0.8 of [`TERM`].
 pub const HELD: Duration = Duration::from_millis(2400);
 /// Beats that are remembered; of one older than these a grant is over.
@@ -77,7 +80,7 @@ impl Beats {
 pub struct Watch {
     /// The last beat, or when the manager took the host over.
     heard: Time,
-    /// The last grant, or the same.
+    /// The last grant, or the same; later, if the host is spared.
     granted: Time,
     suspect: bool,
     /// It is being said that the host has stopped.
@@ -128,11 +131,24 @@ impl Watch {
         self.over || now - self.granted >= TERM
     }
 
+    /// The host is not to be judged as long as so many others are silent, nor just after that.
+    pub fn spare(&mut self, now: Time) {
+        if !self.over {
+            self.granted = spared(now);
+        }
+    }
+
     /// It is said from now on that the host has stopped. False: it may not have.
     pub fn end(&mut self, now: Time) -> bool {
         self.over |= self.is_over(now);
         self.over
     }
+}
+
+/// From when the term of a lease is counted for a host that is spared now.
+#[must_use]
+pub fn spared(now: Time) -> Time {
+    now + (RETURN - TERM)
 }
 
 /// Whether so many deaths at once are more likely one fault of something else, so that nothing is
@@ -192,6 +208,18 @@ mod tests {
         assert!(watch.end(at(6499)));
         // Too late.
         assert!(!watch.beat(at(6500)) && watch.is_over(at(6500)));
+    }
+
+    #[test]
+    fn a_host_that_was_spared_has_time_to_come_back_and_is_any_other_then() {
+        let mut watch = Watch::new(at(0));
+        watch.spare(at(2000));
+        assert!(watch.suspects(at(2000)) && !watch.end(at(61_999)));
+        assert!(watch.is_over(at(62_000)));
+        assert!(watch.beat(at(10_000)));
+        assert!(!watch.is_over(at(12_999)) && watch.end(at(13_000)));
+        watch.spare(at(13_000));
+        assert!(watch.is_over(at(13_000)));
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl Scenario {
         let managers = one_in([1, 2, 3]) as u32;
         let queue = one_in([2, 16, 1024]) as usize;
         let rate = one_in([20, 1000, 100_000]) as u32;
+        let guarded = one_in([0, 2, 5]);
         let millis = Duration::from_millis;
         Scenario {
             seed,
@@ -92,7 +93,7 @@ impl Scenario {
             orders: millis(100),
             bursts: millis(20),
             packets: 6,
-            guarded: 0,
+            guarded,
             crash: None,
             trace: false,
             agent: agent::Config {

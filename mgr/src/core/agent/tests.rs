@@ -840,6 +840,26 @@ fn what_the_end_of_a_lease_has_stopped_is_claimed_anew() {
 }
 
 #[test]
+fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.hear(guard(1, &[1]));
+    rig.kernel(Event::Fenced);
+    rig.out.clear();
+    rig.push(key(1), yours(21, true, false));
+    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1))));
+    rig.kernel(Event::PortDown(key(1)));
+    assert_eq!(rig.releases(), [(key(1), generation(21))]);
+    // Nobody has said so: what the kernel has of it ends all the same.
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.hear(guard(1, &[1]));
+    rig.kernel(Event::Fenced);
+    rig.kernel(Event::PortDown(key(1)));
+    assert_eq!(rig.releases(), [(key(1), generation(20))]);
+}
+
+#[test]
 fn a_node_has_the_mac_that_the_manager_has_for_it() {
     let mut rig = Rig::new();
     let (key, mac) = (key(1), Some(ovnet_engine::Mac([2, 0, 0, 0, 0, 9])));

@@ -20,7 +20,7 @@ use ovnet_engine::Locator;
 
 use super::session::unchanged;
 use super::{Alarm, Output, SessionId, Shard, Task};
-use crate::core::lease::{are_too_many, Watch, BEAT, TERM};
+use crate::core::lease::{are_too_many, spared, Watch, BEAT, SUSPECT, TERM};
 use crate::core::message::ToAgent;
 use crate::core::record::{self, Epoch, Home, Name, Session};
 use crate::core::{NodeId, Time};
@@ -295,10 +295,14 @@ impl Shard {
 
     /// Looks for hosts that are silent: ten times a second, while there are hosts under lease.
     pub(super) fn check_leases(&mut self, now: Time, out: &mut Vec<Output>) {
-        if self.leases.next.is_none_or(|next| now < next) {
+        let Some(due) = self.leases.next.filter(|next| now >= *next) else {
+            return;
+        };
+        self.leases.next = (!self.leases.held.is_empty()).then(|| now + BEAT);
+        // Who was held up listens to what was said meanwhile before judging silence.
+        if now - due >= SUSPECT {
             return;
         }
-        self.leases.next = (!self.leases.held.is_empty()).then(|| now + BEAT);
         let mut suspects = 0;
         let mut over = Vec::new();
         for (host, held) in &mut self.leases.held {
@@ -312,6 +316,11 @@ impl Shard {
         }
         let all = self.leases.held.len();
         if self.are_stopped(0, suspects, all, out) {
+            for held in self.leases.held.values_mut() {
+                if held.watch.is_suspect() {
+                    held.watch.spare(now);
+                }
+            }
             return;
         }
         for host in over {
@@ -371,6 +380,9 @@ impl Shard {
             .collect();
         self.leases.orphans = orphans;
         if self.are_stopped(1, over.len(), all, out) {
+            for (_, since) in self.leases.orphans.values_mut() {
+                *since = spared(now);
+            }
             return;
         }
         for host in over {

@@ -170,6 +170,27 @@ fn a_silent_host_is_suspect_and_then_its_nodes_under_lease_are_free() {
     assert!(rig.shard.table().is_gone(NodeId(6), bound_of(&rig, 2)));
 }
 
+#[test]
+fn a_manager_that_was_held_up_listens_before_it_judges() {
+    let mut rig = rig();
+    rig.under_lease();
+    rig.hear(after(1100), 1, ToManager::Beat(1));
+    rig.at(after(1200));
+    rig.at(after(9000));
+    assert!(!rig.is_writing() && rig.alarms().is_empty());
+    rig.hear(after(9001), 1, ToManager::Beat(70));
+    assert!(rig.sent(1).contains(&ToAgent::Lease(70)));
+    rig.at(after(9100));
+    assert!(!rig.is_writing() && rig.alarms().is_empty());
+    // Whoever has not been heard of by then is as late as the clock says.
+    rig.at(after(15_000));
+    rig.at(after(15_100));
+    assert_eq!(
+        rig.alarms(),
+        [Alarm::Suspect(host(1)), Alarm::Fenced(host(1), 1)]
+    );
+}
+
 fn bound_of(rig: &Rig, n: u8) -> At {
     let mapping = rig.shard.table().mapping(key(1, n));
     mapping.and_then(|(_, it)| it.at).unwrap()
@@ -232,6 +253,13 @@ fn many_silent_hosts_at_once_are_left_alone() {
     }
     assert!(rig.alarms().contains(&Alarm::Silence(2, 2)));
     assert!(!rig.is_writing());
+    // One is back: the other one is not dead for being the second.
+    for ms in (9000..10_500).step_by(100) {
+        rig.hear(after(ms), 1, ToManager::Beat(ms as u32 / 100));
+        rig.at(after(ms));
+    }
+    assert!(!rig.shard.is_suspect(host(1)) && rig.shard.is_suspect(host(2)));
+    assert!(!rig.is_writing());
 }
 
 impl Rig {
@@ -291,6 +319,7 @@ impl Rig {
 fn what_was_under_lease_of_a_dead_host_is_started_on_another() {
     let mut rig = rig();
     rig.under_lease();
+    rig.at(after(900) + TERM);
     rig.at(after(1000) + TERM);
     rig.carry_out(after(4100));
     rig.out.clear();
@@ -309,6 +338,7 @@ fn what_was_under_lease_of_a_dead_host_is_started_on_another() {
 fn nobody_starts_what_nobody_has_stopped() {
     let mut rig = rig();
     rig.under_lease();
+    rig.at(after(900) + TERM);
     rig.at(after(1000) + TERM);
     rig.carry_out(after(4100));
     rig.out.clear();
