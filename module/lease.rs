@@ -128,7 +128,9 @@ impl State {
             let room = self.ports.len().saturating_add(ROOM);
             let mut ports = KVec::with_capacity(room, GFP_ATOMIC)?;
             for port in &mut self.ports {
-                ports.push_within_capacity(port.take()).map_err(|_| ENOMEM)?;
+                ports
+                    .push_within_capacity(port.take())
+                    .map_err(|_| ENOMEM)?;
             }
             while ports.len() < room {
                 ports.push_within_capacity(None).map_err(|_| ENOMEM)?;

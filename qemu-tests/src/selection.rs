@@ -34,6 +34,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("managed-anycast", "managed"),
     ("managed-hint", "managed and move-states"),
     ("managed-kernels", "managed and two-kernels"),
+    ("managed-move", "managed and move-lossless"),
     ("managed-peering", "managed and policy-peering"),
     ("path-mtu", "mtu and substrate-errors"),
     ("wire-stream", "wire-ping"),
