@@ -35,6 +35,29 @@ pub(crate) enum Command {
         #[arg(value_parser = prefix::locator)]
         host: Locator,
     },
+    /// Have all nodes of a host moved to other hosts, and show which go where (at a manager)
+    Drain {
+        /// The host
+        #[arg(value_parser = prefix::locator)]
+        host: Locator,
+        /// Only show which would go where
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Let a host have nodes again; those that left do not come back by that (at a manager)
+    Undrain {
+        /// The host
+        #[arg(value_parser = prefix::locator)]
+        host: Locator,
+        #[command(flatten)]
+        change: server::Change,
+    },
+    /// Say that a host is dead, so that others may have its nodes; it must not run them any more (at a manager)
+    Fence {
+        /// The host
+        #[arg(value_parser = prefix::locator)]
+        host: Locator,
+    },
     /// Show all hosts, or one
     #[command(visible_aliases = ["list", "ls"])]
     Show {
@@ -117,7 +140,10 @@ impl Command {
                     .host_del(locator)
                     .map_err(Failure::with_hints([in_use(), not_listed()]))
             }
-            Command::Enrol { .. } => Err(sides::no_manager()),
+            Command::Enrol { .. }
+            | Command::Drain { .. }
+            | Command::Undrain { .. }
+            | Command::Fence { .. } => Err(sides::no_manager()),
             Command::Show { locator: None } => output.list(Client::connect()?.hosts()?),
             Command::Show { locator } => {
                 let host = Client::connect()?

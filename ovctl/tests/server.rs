@@ -60,8 +60,8 @@ fn nodes_are_created_moved_and_deleted() {
     let manager = furnished();
     assert_eq!(
         manager.ok("host ls"),
-        "LOCATOR          ID                NAME  ORGANISATION\n\
-         fd00:a:1:1::/64  fd00000a00010001  R     acme\n"
+        "LOCATOR          ID                NAME  ORGANISATION  CAPACITY  COST  DRAINING\n\
+         fd00:a:1:1::/64  fd00000a00010001  R     acme          0         0     no\n"
     );
     let made = manager.json("node add --net 7 --name web --host fd00:a:1:1::/64");
     let id = made[0]["id"].as_str().unwrap();
@@ -116,6 +116,61 @@ fn nodes_are_created_moved_and_deleted() {
     manager.ok("host del fd00:a:1:1::/64");
     let which = manager.fails("host del", 2);
     assert!(which.contains("say which host"), "{which}");
+}
+
+#[test]
+fn hosts_are_emptied_and_nodes_say_where_they_may_be() {
+    let manager = furnished();
+    manager.ok("host set fd00:a:1:1::/64 --capacity 8 --cost 3");
+    manager.ok(
+        "node add 00000000000000aa --net 7 --name db --address 10.0.0.9 --host fd00:a:1:1::/64",
+    );
+    let untold = "NODE              EVACUATE  PIN  GROUP  SIZE\n\
+                  00000000000000aa  no        -    -      1\n";
+    assert_eq!(manager.ok("placement show 00000000000000aa"), untold);
+    assert_eq!(
+        manager.ok("placement set 00000000000000aa --evacuate yes --group db --dry-run"),
+        "~ placement 00000000000000aa\n    evacuate: false -> true\n    group: \"\" -> db\n"
+    );
+    assert_eq!(manager.ok("placement show 00000000000000aa"), untold);
+    manager.ok("placement set 00000000000000aa --evacuate yes --group db --pin fd00:a:1:1::/64");
+    manager.ok("placement set 00000000000000aa --size 4");
+    assert_eq!(
+        manager.ok("placement show 00000000000000aa"),
+        "NODE              EVACUATE  PIN              GROUP  SIZE\n\
+         00000000000000aa  yes       fd00:a:1:1::/64  db     4\n"
+    );
+    let absent = manager.fails("placement set 00000000000000bb --size 4", 1);
+    assert!(absent.contains("no such node"), "{absent}");
+    // Nobody can take it: it is told why, and that nothing is done yet.
+    let plan = "NODE              FROM             TO  WHY NOWHERE\n\
+                00000000000000aa  fd00:a:1:1::/64  -   fd00:a:1:1::/64: the node is there\n";
+    assert_eq!(manager.ok("host drain fd00:a:1:1::/64 --dry-run"), plan);
+    let shown = |manager: &Manager| manager.json("host show fd00:a:1:1::/64")[0].clone();
+    assert_eq!(shown(&manager)["draining"], false);
+    assert_eq!(manager.ok("host drain fd00:a:1:1::/64"), plan);
+    let host = shown(&manager);
+    assert_eq!(
+        (&host["draining"], &host["capacity"], &host["cost"]),
+        (&true.into(), &8.into(), &3.into())
+    );
+    manager.ok("host undrain fd00:a:1:1::/64");
+    assert_eq!(shown(&manager)["draining"], false);
+    assert_eq!(
+        manager.json("placement plan balance"),
+        serde_json::json!([])
+    );
+    manager.fails("placement plan upwards", 2);
+    manager.ok("host fence fd00:a:1:1::/64");
+    manager.fails("host fence fd00:a:1:9::/64", 1);
+    assert_eq!(
+        bare("host drain fd00:a:1:1::/64")
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(2)
+    );
 }
 
 #[test]

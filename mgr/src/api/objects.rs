@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::show;
 use super::token::Role;
 use crate::core::record::{self, Name};
-use crate::core::shard::Order;
+use crate::core::shard::{Order, Terms};
 use crate::store::Revision;
 use ovnet_engine::{Locator, Vni};
 
@@ -255,6 +255,21 @@ pub(super) async fn delete_host(call: Call) -> Result<Answer, Problem> {
     let terms = call.terms(Some(revision))?;
     call.order(Order::DeleteHost(host), terms).await?;
     Ok(Answer::Empty)
+}
+
+/// Whoever says so of a host that lives has its nodes at two hosts, hence it is not for every operator.
+pub(super) async fn fence_host(call: Call) -> Result<Answer, Problem> {
+    let (host, record, _) = own_host(&call).await?;
+    call.token
+        .need(Some(&record.organisation), Role::Admin, "such host")?;
+    let epoch = call.record::<record::Epoch>(&Name::Epoch(host)).await?;
+    let epoch = epoch.map_or(0, |(epoch, _)| epoch.current);
+    let terms = Terms {
+        unchanged_since: None,
+        dry_run: call.dry_run(),
+    };
+    call.order(Order::FenceHost(host, epoch), terms).await?;
+    Ok(Answer::ok(&model::Host::from_record(host, record)))
 }
 
 pub(super) async fn own_host(call: &Call) -> Result<(Locator, record::Host, Revision), Problem> {

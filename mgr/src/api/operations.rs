@@ -218,6 +218,9 @@ pub(super) fn all() -> Vec<Operation> {
         operation!(post "/v1/hosts/{host}/drain", "drainHost",
             "Moves the nodes of a host to others; says which would go where."
             => plans::drain_host).gives::<plans::PlanShown>(),
+        operation!(post "/v1/hosts/{host}/fence", "fenceHost",
+            "Says that a host is dead: its nodes may be claimed by other hosts. It must not have them any more."
+            => objects::fence_host).gives::<Host>().unconditional(),
         operation!(get "/v1/plans", "getPlan", "Which nodes would better be where. Nothing is moved."
             => plans::get_plan).gives::<plans::PlanShown>()
             .asks("kind", Kind::Text, "`balance`: as full as each other; `consolidate`: on fewer hosts."),

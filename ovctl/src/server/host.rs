@@ -7,7 +7,7 @@ use ovnet_uapi::Locator;
 use serde_json::Value;
 
 use super::change::{self, Change, Which};
-use super::{sides, text, Server};
+use super::{placement, sides, text, Server};
 use crate::failure::Failure;
 use crate::host::Command;
 use crate::output::{Object, Output, Row};
@@ -25,6 +25,14 @@ pub(crate) struct Set {
     /// The organisation whose it is, by name; a new host needs one
     #[arg(long, value_name = "NAME")]
     org: Option<String>,
+
+    /// The sizes of the nodes on it may add up to so much; 0: to anything
+    #[arg(long, value_name = "N")]
+    capacity: Option<u32>,
+
+    /// What it costs compared to others: nodes that are moved go to the cheapest of the nearest hosts
+    #[arg(long, value_name = "N")]
+    cost: Option<u32>,
 
     #[command(flatten)]
     change: Change,
@@ -76,6 +84,26 @@ pub(super) fn run(
             // Alone on its line: it is what `ovmgrd enrol` reads.
             Ok(output.line(&text(&enrolment, "token"))?)
         }
+        Command::Drain { host, dry_run } => {
+            let query = if dry_run { "?dry_run=true" } else { "" };
+            let path = format!("{}/drain{query}", path(host));
+            placement::show(server.post(&path, &Object::new())?.object, output)
+        }
+        Command::Undrain { host, change } => {
+            let make = |before: Option<Object>| {
+                let set = Set::default();
+                let missing = || Failure::Input(format!("there is no host {host}"));
+                let mut object = make(host, &set, Some(before.ok_or_else(missing)?))?;
+                object.insert("draining".into(), false.into());
+                Ok(object)
+            };
+            let (path, id) = (path(host), id(host));
+            change::set(server, &which(&path, &id), &change, make, output)
+        }
+        Command::Fence { host } => {
+            let path = format!("{}/fence", path(host));
+            server.post(&path, &Object::new()).map(drop)
+        }
         Command::Show { locator: None } => output.rows(server.items(LIST).map(|it| it.map(Host))),
         Command::Show {
             locator: Some(host),
@@ -123,18 +151,33 @@ fn make(host: Locator, set: &Set, before: Option<Object>) -> Result<Object, Fail
             object.insert(key.into(), value.as_str().into());
         }
     }
+    for (key, value) in [("capacity", set.capacity), ("cost", set.cost)] {
+        if let Some(value) = value {
+            object.insert(key.into(), value.into());
+        }
+    }
     Ok(object)
 }
 
 struct Host(Object);
 
 impl Row for Host {
-    const COLUMNS: &'static [&'static str] = &["LOCATOR", "ID", "NAME", "ORGANISATION"];
+    const COLUMNS: &'static [&'static str] = &[
+        "LOCATOR",
+        "ID",
+        "NAME",
+        "ORGANISATION",
+        "CAPACITY",
+        "COST",
+        "DRAINING",
+    ];
 
     fn cells(&self) -> Vec<String> {
-        ["locator", "id", "name", "organisation"]
+        let draining = self.0.get("draining") == Some(&Value::Bool(true));
+        ["locator", "id", "name", "organisation", "capacity", "cost"]
             .iter()
             .map(|key| text(&self.0, key))
+            .chain([if draining { "yes" } else { "no" }.to_owned()])
             .collect()
     }
 

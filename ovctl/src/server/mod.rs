@@ -40,6 +40,7 @@ pub(crate) mod net;
 mod node;
 mod org;
 mod peering;
+mod placement;
 mod problem;
 mod rule;
 pub(crate) mod sides;
@@ -73,6 +74,9 @@ pub(crate) enum Object {
     /// Moves of nodes between hosts, while they run (at a manager)
     #[command(subcommand)]
     Move(moves::Command),
+    /// Where nodes may be, and who goes elsewhere by itself (at a manager)
+    #[command(subcommand)]
+    Placement(placement::Command),
     /// Make objects what a document says (at a manager)
     Apply(apply::Command),
     /// Tokens of the API (at a manager)
@@ -91,6 +95,7 @@ impl Object {
             Object::Node(command) => command.run(server, output),
             Object::Address(command) => command.run(server, output),
             Object::Move(command) => command.run(server, output),
+            Object::Placement(command) => command.run(server, output),
             Object::Apply(command) => command.run(server, output),
             Object::Token(command) => command.run(server, output),
             Object::Audit(command) => command.run(server, output),

@@ -439,10 +439,12 @@ impl Agent {
             return Todo::Wait;
         }
         if self.link.is_up() && !it.current {
-            // It is over, and that is what the answer to any step will say.
+            // It is over, as far as the manager knows that welcomed this host, and that is what the
+            // answer to any step will say. It is the other host's: if the move is under way after
+            // all, this one must not lead it on.
             return Todo::Step(match it.side {
-                Side::Source => Step::Converged,
-                Side::Destination => Step::Ready,
+                Side::Source => Step::Ready,
+                Side::Destination => Step::Converged,
             });
         }
         if it.failure.is_some() && !it.told.state.is_committed() {
