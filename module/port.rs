@@ -9,7 +9,7 @@ use crate::{
     host::{Host, Network},
     misses::Budget,
     net::{
-        bindings::{OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FROZEN},
+        bindings::OVNET_PORT_STATE_ACTIVE,
         device::{Device, Driver, Rtnl},
         once::ReadOnce,
         queue::Turn,
@@ -87,13 +87,11 @@ impl Source {
 }
 
 impl Attachment {
-    /// Whether the node is here, if only to leave.
+    /// Whether the node is here, and goes on: one that pauses in a move may go on at another host before this
+    /// one hears of it, or though this one never does (MV3).
     #[inline]
     pub(crate) fn may_send(&self) -> bool {
-        matches!(
-            self.state.read_once(),
-            OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
-        )
+        self.state.read_once() == OVNET_PORT_STATE_ACTIVE
     }
 
     /// Whether the address is one of the node's own.
