@@ -303,6 +303,7 @@ impl Agent {
                 generation,
                 epoch,
                 leave,
+                gone,
                 held,
             } => {
                 if generation < port.generation {
@@ -320,7 +321,7 @@ impl Agent {
                         }
                         if leave {
                             let node = self.ports[&key].node;
-                            out.push(Output::Vacate(key, node));
+                            out.push(Output::Vacate(key, node, gone));
                         }
                     }
                     State::Releasing | State::Held if held => {

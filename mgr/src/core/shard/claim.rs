@@ -257,6 +257,7 @@ impl Shard {
                 generation,
                 epoch: at.epoch,
                 leave: true,
+                gone: false,
                 held: true,
             },
             None => Verdict::Absent { generation },
