@@ -375,6 +375,32 @@ impl Host {
         queue
     }
 
+    /// Ends the questions about the addresses of a network that is deleted, and what is known of those that do not
+    /// exist. What waits goes its way, which ends at a network that there is not. Under the control lock.
+    pub(crate) fn forget_misses(&self, vni: Vni) {
+        loop {
+            let mut keys = [0; BATCH];
+            let mut found = 0;
+            // Entries cannot be removed inside the walk.
+            self.misses().table.for_each(|key, _| {
+                if unkey(key).0 == vni.get() {
+                    if let Some(slot) = keys.get_mut(found) {
+                        *slot = key;
+                        found = found.wrapping_add(1);
+                    }
+                }
+            });
+            if found == 0 {
+                return;
+            }
+            for &key in keys.iter().take(found) {
+                if let Some(queue) = self.end_miss(key) {
+                    self.release(&queue);
+                }
+            }
+        }
+    }
+
     /// The address is known not to exist for so many milliseconds. Under the control lock.
     pub(crate) fn refuse_miss(&self, key: u64, ms: u32) -> Result<(), DropReason> {
         let misses = self.misses();

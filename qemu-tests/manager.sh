@@ -12,6 +12,8 @@
 # overlay; its agents are in the namespaces of the hosts. Nothing is set by hand
 # but the ports of nodes.
 
+# The namespace of the manager whose API is asked.
+MANAGER=M
 # The address at which agents know the manager.
 [[ ${MANAGER_AT:-} ]] || readonly MANAGER_AT=fd00:a:1:100::1
 # What every daemon said, and its files.
@@ -77,9 +79,9 @@ exchange() {
   printf -v request '%s\r\n' "$1 $2 HTTP/1.1" 'Host: manager' 'Connection: close' \
     "Authorization: Bearer $token" 'Content-Type: application/json' \
     "Content-Length: $(printf %s "${3:-}" | wc -c)" ''
-  # The parts are those of the shell in M.
+  # The parts are those of the shell in the namespace.
   # shellcheck disable=SC2016
-  in_ns M bash -c 'exec 3<>/dev/tcp/127.0.0.1/8440 && printf %s "$1" >&3 && cat <&3' - "$request${3:-}" 2>&1
+  in_ns "$MANAGER" bash -c 'exec 3<>/dev/tcp/127.0.0.1/8440 && printf %s "$1" >&3 && cat <&3' - "$request${3:-}" 2>&1
 }
 
 # api METHOD PATH [JSON]: what the API answers, which must be no refusal.

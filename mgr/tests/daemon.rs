@@ -5,7 +5,8 @@
 #[path = "common/daemon.rs"]
 mod common;
 
-use std::io::BufRead;
+use std::io::{BufRead, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -490,7 +491,7 @@ fn the_daemon_starts_ends_and_forgets_nothing() {
     let metrics = {
         let mut reader = daemon.open(common::METRICS, "GET", "/metrics", &[], "");
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        reader.read_to_string(&mut text).unwrap();
         text
     };
     assert!(metrics.contains("ovnet_api_requests_total{method=\"PUT\",route=\"/v1/networks/{network}\",status=\"201\"} 1"));
@@ -510,6 +511,56 @@ fn the_daemon_starts_ends_and_forgets_nothing() {
         .output()
         .unwrap();
     assert_eq!(second.status.code(), Some(1));
+}
+
+/// Creates an organisation; the status, if there was an answer.
+fn create(address: Ipv4Addr, token: &str, name: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect((address, common::API)).ok()?;
+    let request = format!(
+        "PUT /v1/organisations/{name} HTTP/1.1\r\nHost: ovnet\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+#[test]
+fn what_was_answered_is_there_after_any_kill() {
+    const ROUNDS: u64 = 12;
+    let mut daemon = Daemon::start();
+    let mut answered = Vec::new();
+    for round in 0..ROUNDS {
+        let (address, token) = (daemon.address, daemon.token.clone());
+        let writer = |writer: u32| {
+            let token = token.clone();
+            std::thread::spawn(move || {
+                let names = (0..).map(|number| format!("r{round}w{writer}n{number}"));
+                // The first one without an answer is the daemon's end.
+                let created = names.map_while(|name| {
+                    let status = create(address, &token, &name)?;
+                    Some((name, status))
+                });
+                created.collect::<Vec<_>>()
+            })
+        };
+        let writers: Vec<_> = (0..4).map(writer).collect();
+        std::thread::sleep(Duration::from_millis(20 + (round * 7919) % 200));
+        daemon.kill();
+        for writer in writers {
+            for (name, status) in writer.join().unwrap() {
+                assert_eq!(status, 201, "{name}");
+                answered.push(name);
+            }
+        }
+        daemon.run();
+        for name in &answered {
+            let found = daemon.get(&format!("/v1/organisations/{name}"));
+            assert_eq!(found.status, 200, "{name} was acknowledged, and is lost");
+        }
+    }
+    assert!(answered.len() > 50, "only {} writes", answered.len());
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
     let old_queue = old.and_then(|old| old.place.queue().cloned());
     drop(reader);
     if !known {
-        make_room(host)?;
+        make_room(host, &mapping.place)?;
     }
     let waiting = old_queue.or_else(|| host.miss_queue(key));
     let new_remote = mapping.place.away().map(|away| away.remote.clone());
@@ -197,7 +197,7 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
 /// are when they come. As [`install`], without what there is nothing of. Under the control lock.
 fn install_first(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping) -> Answer {
     let key = key(vni, address);
-    make_room(host)?;
+    make_room(host, &mapping.place)?;
     let mortal = mapping.expiry.is_mortal();
     let entry = host.mappings().entry(key, mapping)?;
     let reader = rcu::read_lock();
@@ -222,9 +222,21 @@ fn install_first(host: &Host, vni: Vni, address: Ipv4Addr, mapping: Mapping) -> 
     Ok(())
 }
 
-/// Sees that the host may keep one more mapping. Under the control lock.
-fn make_room(host: &Host) -> Answer {
-    if host.mappings().len() >= host.mappings_max() && !host.evict() {
+/// Sees that the host may keep one more mapping, to that place. Under the control lock.
+fn make_room(host: &Host, place: &Place) -> Answer {
+    if host.mappings().len() < host.mappings_max() {
+        return Ok(());
+    }
+    // What goes may be the last mapping to the remote host of the one that comes, and must not take it along.
+    let count = place.away().map(|away| &away.remote.mappings);
+    if let Some(count) = count {
+        count.add(1, Relaxed);
+    }
+    let has_room = host.evict();
+    if let Some(count) = count {
+        count.fetch_sub(1, Relaxed);
+    }
+    if !has_room {
         let text = c"this host has as many mappings as it may keep, and none that ends one day";
         return Err(Refusal::new(ENOSPC, text));
     }

@@ -102,6 +102,7 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     }
     peering::forget(host, vni, peerings);
     host.networks().remove(vni.get().into());
+    host.forget_misses(vni);
     // Thousands of rules are too much to be dropped by the table's RCU callback.
     let policy = network.policy.replace(None)?;
     drop(control);

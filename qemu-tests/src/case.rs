@@ -14,6 +14,7 @@
 //!                          one of failure, timeout, kernel-report
 //! # stock: a reason        why it makes sense on stock kernels alone
 //! # debug: a reason        why it makes sense on the debug kernel alone
+//! # programs: etcd         what it needs that guests do not have by themselves
 //! ```
 
 use std::fmt;
@@ -74,6 +75,8 @@ pub struct Case {
     pub expect: Option<Ending>,
     /// The kernels it is for, if not all.
     pub only: Option<Only>,
+    /// Whether it needs an etcd.
+    pub etcd: bool,
     /// Whether it judges what the cases before it did to the guests.
     pub judges_others: bool,
     /// What a guest runs, without the variables.
@@ -120,6 +123,7 @@ impl Case {
             timeout: Duration::from_secs(case.timeout),
             expect: None,
             only: None,
+            etcd: false,
             judges_others: false,
             command: ["ovnet-cases", case.name].map(str::to_owned).to_vec(),
         }
@@ -134,6 +138,7 @@ impl Case {
             timeout: Duration::from_secs(60),
             expect: None,
             only: None,
+            etcd: false,
             judges_others: false,
             command: [
                 "bash",
@@ -168,6 +173,8 @@ impl Case {
                     });
                 }
                 "stock" => case.only = Some(Only::Stock(value.to_owned())),
+                "programs" if value == "etcd" => case.etcd = true,
+                "programs" => return Err(format!("guests cannot be given {value}")),
                 "debug" => case.only = Some(Only::Debug(value.to_owned())),
                 _ => {}
             }
@@ -192,6 +199,7 @@ impl Case {
             timeout: Duration::from_secs(60),
             expect: None,
             only: None,
+            etcd: false,
             judges_others: true,
             command: vec!["/ovnet/guest/leaks".to_owned()],
         }

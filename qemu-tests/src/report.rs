@@ -141,6 +141,7 @@ mod tests {
                 timeout: Duration::from_secs(1),
                 expect: None,
                 only: None,
+                etcd: false,
                 judges_others: false,
                 command: Vec::new(),
             },

@@ -34,7 +34,8 @@ pub enum Command {
     HostGet = 3,
     /// Create or change a network.
     NetworkSet = 4,
-    /// Delete a network with its mappings, rules and peerings. Refused while it has ports.
+    /// Delete a network with its mappings, the addresses known not to exist, rules and peerings.
+    /// Refused while it has ports.
     NetworkDel = 5,
     /// One network, or all (dump).
     NetworkGet = 6,

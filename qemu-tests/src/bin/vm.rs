@@ -197,7 +197,11 @@ fn run_cases(
 ) -> Result<u8, Box<dyn Error>> {
     let accelerator = if environment.kvm { "KVM" } else { "TCG" };
     println!("kernel {}, {accelerator}", environment.kernel_version);
-    let payload = Payload::build(environment, &scratch.path, None)?;
+    let programs = match cases.iter().any(|case| case.etcd) {
+        true => vec![environment.etcd()?],
+        false => Vec::new(),
+    };
+    let payload = Payload::build_with(environment, &scratch.path, None, &programs)?;
     let verbose = env::var("V").is_ok_and(|value| value == "1");
     let start = Instant::now();
     let mut suite = Suite::new(environment, &payload, verbose);

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use ovnet_uapi::{
-    Client, Error, Event, EventKind, HostSet, Locator, MappingSet, MappingState, ResolverState, Vni,
+    Client, Error, Event, EventKind, HostSet, Locator, MappingSet, MappingState, NetworkSet,
+    ResolverState, Vni,
 };
 
 use super::{Case, Failure};
@@ -71,10 +72,11 @@ fn run() -> Result<(), Failure> {
         resolver: within("R", || Ok(Client::connect()?))?,
     };
     stage.become_resolver(ResolverState::Ready)?;
-    let stages: [(&str, Step); 9] = [
+    let stages: [(&str, Step); 10] = [
         ("answered", answered),
         ("asked by ARP", asked_by_arp),
         ("asked by an arrival", asked_by_arrival),
+        ("refused, and the network deleted", refused_and_deleted),
         ("refused", refused),
         ("refused at once", refused_at_once),
         ("refused too often", refused_too_often),
@@ -244,6 +246,28 @@ fn refused_at_once(stage: &mut Stage) -> Result<(), Failure> {
         .r
         .counted(&[("drop:no-such-node", u64::from(ROUNDS))])?;
     stage.r.no_event()
+}
+
+/// A network that is made anew does not inherit what the one before did not have.
+fn refused_and_deleted(stage: &mut Stage) -> Result<(), Failure> {
+    let other = Vni::new(9).ok_or("a VNI")?;
+    let node = Ipv4Addr::new(10, 0, 0, 9);
+    stage.resolver.network_set(&NetworkSet::new(other))?;
+    let refusal = MappingSet {
+        hard_ttl: Some(Duration::from_secs(600)),
+        ..MappingSet::negative(other, node)
+    };
+    stage.resolver.mapping_set(&refusal)?;
+    let known = stage.resolver.mapping_get(other, node)?;
+    same("state", known.state, MappingState::Negative)?;
+    stage.resolver.network_del(other)?;
+    stage.resolver.network_set(&NetworkSet::new(other))?;
+    let left = match stage.resolver.mapping_get(other, node) {
+        Err(Error::Refused(refused)) => same("errno", refused.errno, Errno::ENOENT),
+        known => Err(format!("the node of the network before: {known:?}").into()),
+    };
+    stage.resolver.network_del(other)?;
+    left
 }
 
 /// Who tells of nodes that nobody asked for has only so much of the host.

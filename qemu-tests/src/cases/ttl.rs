@@ -159,15 +159,19 @@ fn held(r: &Host, state: ResolverState) -> Result<(), Failure> {
 /// Without room the learned mapping that nobody used for the longest time goes; provisioned ones stay.
 fn evicted(a: &Wire, r: &Host, client: &mut Client) -> Result<(), Failure> {
     let address = |last| Ipv4Addr::new(10, 0, 1, last);
-    let learned = |last| -> Result<MappingSet, Failure> {
+    let (near, far) = (
+        Locator::new(0xfd00_000a, 0x0001_0002)?,
+        Locator::new(0xfd00_000a, 0x0001_0003)?,
+    );
+    let learned = |last, there| -> Result<MappingSet, Failure> {
         Ok(MappingSet {
             hard_ttl: Some(Duration::from_secs(600)),
-            ..mapping(address(last))?
+            ..MappingSet::remote(vni()?, address(last), there)
         })
     };
     set(r, client, &mapping(address(1))?)?;
-    for last in [2, 3] {
-        set(r, client, &learned(last)?)?;
+    for (last, there) in [(2, near), (3, far)] {
+        set(r, client, &learned(last, there)?)?;
     }
     // So that the ages differ by more than the clock's grain.
     thread::sleep(Duration::from_millis(1500));
@@ -177,10 +181,11 @@ fn evicted(a: &Wire, r: &Host, client: &mut Client) -> Result<(), Failure> {
         mappings_max: Some(u32::try_from(count)?),
         ..HostSet::default()
     })?;
-    set(r, client, &learned(4)?)?;
+    set(r, client, &learned(4, far)?)?;
     for (last, wanted) in [(1, true), (2, true), (3, false), (4, true)] {
         let known = is_known(client, address(last))?;
         same(&format!("{} is known", address(last)), known, wanted)?;
     }
-    Ok(())
+    // The host of the one that went is that of the one that came.
+    same("mappings to it", client.host_get(Some(far))?.mappings, 1)
 }
