@@ -98,6 +98,10 @@ void ovnet_softirq_off(void);
 void ovnet_softirq_on(void);
 void ovnet_work_init(struct delayed_work *work, work_func_t function);
 void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now);
+void ovnet_alarm_init(struct hrtimer *timer,
+		      enum hrtimer_restart (*function)(struct hrtimer *timer));
+void ovnet_alarm_at(struct hrtimer *timer, u64 ns);
+u64 ovnet_boottime(void);
 
 /* The substrate. */
 struct ovnet_route __percpu *ovnet_routes_alloc(void);

@@ -257,6 +257,11 @@ impl Host {
         });
     }
 
+    /// The lease has ended.
+    pub(crate) fn report_fenced(&self) {
+        send(self, OVNET_EVENT_KIND_FENCED, |_| Ok(()));
+    }
+
     /// Sends an event that a packet caused, if the limit admits it.
     fn report(
         &self,

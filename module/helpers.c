@@ -279,6 +279,22 @@ void ovnet_work_in(struct delayed_work *work, unsigned long jiffies_from_now)
 	queue_delayed_work(system_unbound_wq, work, jiffies_from_now);
 }
 
+void ovnet_alarm_init(struct hrtimer *timer,
+		      enum hrtimer_restart (*function)(struct hrtimer *timer))
+{
+	hrtimer_setup(timer, function, CLOCK_BOOTTIME, HRTIMER_MODE_ABS_SOFT);
+}
+
+void ovnet_alarm_at(struct hrtimer *timer, u64 ns)
+{
+	hrtimer_start(timer, ns_to_ktime(ns), HRTIMER_MODE_ABS_SOFT);
+}
+
+u64 ovnet_boottime(void)
+{
+	return ktime_get_boottime_ns();
+}
+
 /* ---- devices and namespaces ---------------------------------------------- */
 
 struct net *ovnet_dev_net(const struct net_device *dev)

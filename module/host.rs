@@ -10,6 +10,7 @@ use crate::{
     expiry::{self, Expiry},
     external::External,
     hold::{Away, Hold, Place, Stage},
+    lease::Lease,
     misses::{self, Misses},
     net::{
         bindings::*,
@@ -198,6 +199,8 @@ pub(crate) struct Host {
     #[pin]
     misses: Misses,
     sweep: expiry::Sweep,
+    #[pin]
+    lease: Lease,
     /// The most mappings.
     mappings_max: Atomic<u32>,
     /// Who finds mappings, as netlink numbers it, and the port of its socket.
@@ -233,6 +236,7 @@ impl Namespaced for Host {
             externals <- Table::new(),
             misses <- Misses::new(),
             sweep: expiry::Sweep::new(),
+            lease <- Lease::new(),
             mappings_max: Atomic::new(MAPPINGS_MAX),
             resolver: Atomic::new(OVNET_RESOLVER_STATE_NONE),
             resolver_port: Atomic::new(0),
@@ -356,6 +360,11 @@ impl Host {
     /// What looks after TTLs.
     pub(crate) fn sweep(&self) -> &expiry::Sweep {
         &self.sweep
+    }
+
+    /// Until when ports under lease carry packets.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// The most mappings it keeps.

@@ -97,7 +97,7 @@ fn report<'a>(
     let own = port
         .driver()
         .attachment(rcu)
-        .ok_or(DropReason::PortUnconfigured)?;
+        .ok_or_else(|| port.driver().why_detached(rcu))?;
     watch.step(|| Step::Delivery(port));
     if !port.is_up() {
         return Err(DropReason::PortDown);

@@ -23,8 +23,8 @@ use ovnet_engine::{DropReason, Locator, Mac, SubstrateAddress, Vni};
 
 /// A step on the way of a packet, as the specification's `trace-step-kind` has them.
 pub(crate) enum Step<'a> {
-    /// A node sends it from this port.
-    Port(&'a Device, Option<&'a Attachment>),
+    /// A node sends it from this port, which is stopped or not.
+    Port(&'a Device, Option<(&'a Attachment, bool)>),
     /// It is an ARP message of one address about another.
     Arp(Ipv4Addr, Ipv4Addr),
     /// Whether its node may send from there.

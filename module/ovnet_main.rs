@@ -27,6 +27,8 @@ mod host;
 #[deny(unsafe_code)]
 mod icmp;
 #[deny(unsafe_code)]
+mod lease;
+#[deny(unsafe_code)]
 mod misses;
 mod net;
 mod observer;

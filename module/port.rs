@@ -9,11 +9,11 @@ use crate::{
     host::{Host, Network},
     misses::Budget,
     net::{
-        bindings::OVNET_PORT_STATE_ACTIVE,
+        bindings::{OVNET_PORT_STATE_ACTIVE, OVNET_PORT_STATE_FENCED, OVNET_PORT_STATE_FROZEN},
         device::{Device, Driver, Rtnl},
         once::ReadOnce,
         queue::Turn,
-        rcu::{Rcu, RcuCell},
+        rcu::{Rcu, RcuCell, Ready},
         skb::Skb,
         time::Moment,
     },
@@ -29,7 +29,7 @@ use kernel::{
         rcu, Arc,
     },
 };
-use ovnet_engine::{DropReason, Identity, Mac, Vni};
+use ovnet_engine::{DropReason, Identity, Mac};
 
 /// What a configured port is attached as.
 pub(crate) struct Attachment {
@@ -47,7 +47,9 @@ pub(crate) struct Attachment {
     pub(crate) slot: u8,
     /// Which node of the provisioning data it is; 0: none. Only told to those who ask.
     pub(crate) node: u64,
-    /// Whether the node is here, as netlink numbers the states.
+    /// Whether it carries packets only while the host's lease lasts.
+    pub(crate) leased: bool,
+    /// Whether the node is here, as netlink numbers the states; of a stopped port, whether it was.
     pub(crate) state: Atomic<u32>,
     /// When the node last sent from its own address; a word of a moment.
     pub(crate) used: Atomic<u32>,
@@ -94,6 +96,23 @@ impl Attachment {
         self.state.read_once() == OVNET_PORT_STATE_ACTIVE
     }
 
+    /// Whether the node is here, if only to leave.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(
+            self.state.load(Relaxed),
+            OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
+        )
+    }
+
+    /// Its state as netlink numbers it, of a port that is stopped or not.
+    pub(crate) fn state(&self, stopped: bool) -> u32 {
+        if stopped && self.is_here() {
+            OVNET_PORT_STATE_FENCED
+        } else {
+            self.state.load(Relaxed)
+        }
+    }
+
     /// Whether the address is one of the node's own.
     pub(crate) fn owns(&self, address: Ipv4Addr) -> bool {
         let mut others = self.sources.iter().filter(|source| source.len == 32);
@@ -134,8 +153,10 @@ fn note_use(used: &Atomic<u32>) {
 
 /// The driver of kind `ovnet`.
 pub(crate) struct Port {
-    /// Written under the host's control lock.
+    /// Where packets look for it. Both are written under the lock of the host's lease.
     attachment: RcuCell<Attachment>,
+    /// Where it is when the lease has ended.
+    stopped: RcuCell<Attachment>,
     /// Addresses that it may ask for at a time.
     budget: Arc<Budget>,
     /// How often it is reported.
@@ -144,7 +165,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// What the port is attached as, if it is configured.
+    /// What the port carries packets as: if it is configured, and not stopped by the end of a lease.
     #[inline]
     pub(crate) fn attachment<'a>(&'a self, rcu: Rcu<'a>) -> Option<&'a Attachment> {
         self.attachment.load(rcu)
@@ -156,9 +177,56 @@ impl Port {
         &self.stats
     }
 
-    /// Attaches the port, or detaches it.
-    pub(crate) fn set_attachment(&self, attachment: Option<Attachment>) -> Result {
-        self.attachment.set(attachment)
+    /// What the port is attached as, and whether it is stopped. While that changes it may seem to be attached
+    /// as nothing, unless the lock of the host's lease is held.
+    pub(crate) fn seen<'a>(&'a self, rcu: Rcu<'a>) -> Option<(&'a Attachment, bool)> {
+        let carries = self.attachment(rcu).map(|own| (own, false));
+        carries.or_else(|| Some((self.stopped.load(rcu)?, true)))
+    }
+
+    /// Why it carries nothing, where it is attached as nothing.
+    #[cold]
+    pub(crate) fn why_detached(&self, rcu: Rcu<'_>) -> DropReason {
+        match self.stopped.load(rcu) {
+            Some(_) => DropReason::Fenced,
+            None => DropReason::PortUnconfigured,
+        }
+    }
+
+    /// Attaches the port; stopped, if it is and not attached `anew`. Under the lock of the host's lease, as
+    /// all that follow.
+    pub(crate) fn attach(&self, attachment: Ready<Attachment>, anew: bool) {
+        let reader = rcu::read_lock();
+        let stopped = self.stopped.load(Rcu::from(&reader)).is_some();
+        drop(reader);
+        if stopped && !anew {
+            return self.stopped.put(Some(attachment));
+        }
+        self.attachment.put(Some(attachment));
+        self.stopped.put(None);
+    }
+
+    /// Detaches the port.
+    pub(crate) fn detach(&self) {
+        self.attachment.put(None);
+        self.stopped.put(None);
+    }
+
+    /// Lets it carry nothing any more.
+    pub(crate) fn stop(&self) {
+        self.attachment.hand_to(&self.stopped);
+    }
+
+    /// Ends that.
+    pub(crate) fn resume(&self) {
+        self.stopped.hand_to(&self.attachment);
+    }
+
+    /// Says whether the port's node is here.
+    pub(crate) fn set_state(&self, state: u32, rcu: Rcu<'_>) {
+        if let Some((attachment, _)) = self.seen(rcu) {
+            attachment.state.store(state, Relaxed);
+        }
     }
 
     /// Addresses that it may ask for at a time.
@@ -170,35 +238,6 @@ impl Port {
     pub(crate) fn limits(&self) -> &Arc<PortLimits> {
         &self.limits
     }
-
-    /// Whether it is the port of that node.
-    pub(crate) fn is_node(&self, vni: Vni, address: Ipv4Addr) -> bool {
-        let reader = rcu::read_lock();
-        self.attachment(Rcu::from(&reader))
-            .is_some_and(|own| own.network.vni == vni && own.identity.address == address)
-    }
-
-    /// Whether its node has that address, among others perhaps.
-    pub(crate) fn has_address(&self, vni: Vni, address: Ipv4Addr) -> bool {
-        let reader = rcu::read_lock();
-        self.attachment(Rcu::from(&reader))
-            .is_some_and(|own| own.network.vni == vni && own.owns(address))
-    }
-
-    /// Whether it has a node id, so that whoever manages the host says where its node is.
-    pub(crate) fn is_managed(&self) -> bool {
-        let reader = rcu::read_lock();
-        self.attachment(Rcu::from(&reader))
-            .is_some_and(|own| own.node != 0)
-    }
-
-    /// Says whether the port's node is here.
-    pub(crate) fn set_state(&self, state: u32) {
-        let reader = rcu::read_lock();
-        if let Some(attachment) = self.attachment(Rcu::from(&reader)) {
-            attachment.state.store(state, Relaxed);
-        }
-    }
 }
 
 impl Driver for Port {
@@ -209,6 +248,7 @@ impl Driver for Port {
     fn new() -> Result<Self> {
         Ok(Port {
             attachment: RcuCell::empty(),
+            stopped: RcuCell::empty(),
             budget: Arc::new(Budget::of_port(), GFP_KERNEL)?,
             limits: Arc::pin_init(PortLimits::new(), GFP_KERNEL)?,
             stats: PortStats::new()?,

@@ -232,7 +232,7 @@ impl Host {
         let rcu = Rcu::from(&reader);
         if let Some(port) = packet.sender::<Port>() {
             port.stats().add_drop(reason);
-            if let Some(own) = port.attachment(rcu) {
+            if let Some((own, _)) = port.seen(rcu) {
                 own.network.stats.add_drop(reason);
             }
         } else if let Some(vni) = Vni::new(packet.flow.vni) {

@@ -218,9 +218,9 @@ fn decide<'a>(
     watch: impl Observer,
     rcu: Rcu<'a>,
 ) -> Result<Verdict<'a>, DropReason> {
-    watch.step(|| Step::Port(device, port.attachment(rcu)));
+    watch.step(|| Step::Port(device, port.seen(rcu)));
     let ethernet = Ethernet::parse(frame.head(Ethernet::LEN).ok_or(DropReason::Malformed)?)?;
-    let own = port.attachment(rcu).ok_or(DropReason::PortUnconfigured)?;
+    let own = port.attachment(rcu).ok_or_else(|| port.why_detached(rcu))?;
     if !own.may_send() {
         return Err(DropReason::PortInactive);
     }
@@ -495,7 +495,7 @@ pub(crate) fn frame_for(
     let node = to
         .driver()
         .attachment(rcu)
-        .ok_or(DropReason::PortUnconfigured)?;
+        .ok_or_else(|| to.driver().why_detached(rcu))?;
     let into = Passage {
         network: &node.network,
         direction: Direction::In,

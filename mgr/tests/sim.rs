@@ -70,6 +70,7 @@ fn a_crash_at_any_step_is_recovered_from() {
         quiet: Duration::from_secs(14),
         orders: Duration::from_millis(40),
         bursts: Duration::from_millis(30),
+        guarded: 0,
         crash: Some((step, victim)),
         ..Scenario::small(5)
     };

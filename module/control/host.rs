@@ -19,7 +19,7 @@ use kernel::{
 };
 use ovnet_engine::Locator;
 
-/// Gives the host its locator, or says who finds its mappings and how many it keeps.
+/// Gives the host its locator, or says who finds its mappings, how many it keeps and how long its lease lasts.
 pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let resolver = request.u32(OVNET_A_HOST_RESOLVER);
     let max = request.u32(OVNET_A_HOST_MAPPINGS_MAX);
@@ -27,7 +27,14 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         let text = c"a resolver is lost when its socket closes: set none to do without";
         return Err(Refusal::new(EINVAL, text).at(OVNET_A_HOST_RESOLVER));
     }
-    if request.has(OVNET_A_HOST_LOCATOR) || (resolver.is_none() && max.is_none()) {
+    let lease = request.u32(OVNET_A_HOST_LEASE);
+    let from = request.u64(OVNET_A_HOST_LEASE_FROM);
+    if from.is_some() && lease.is_none() {
+        let text = c"the lease that begins at that moment is missing";
+        return Err(request.missing(OVNET_A_HOST_LEASE, text));
+    }
+    let others = resolver.is_some() || max.is_some() || lease.is_some();
+    if request.has(OVNET_A_HOST_LOCATOR) || !others {
         set_locator(host, request)?;
     }
     let _control = host.control().lock();
@@ -36,6 +43,9 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     }
     if let Some(state) = resolver {
         host.set_resolver(state, request.port());
+    }
+    if let Some(length) = lease {
+        host.set_lease(length, from);
     }
     Ok(())
 }
@@ -117,6 +127,9 @@ fn put_self(message: &mut Message<'_>, host: &Host, own: Locator) -> Result {
     message.put_locator(OVNET_A_HOST_LOCATOR, own)?;
     message.put_u32(OVNET_A_HOST_RESOLVER, host.resolver())?;
     message.put_u32(OVNET_A_HOST_MAPPINGS_MAX, host.mappings_max())?;
+    if let Some(left) = host.lease().left() {
+        message.put_u32(OVNET_A_HOST_LEASE, left)?;
+    }
     message.put(OVNET_A_HOST_SELF, &[])
 }
 

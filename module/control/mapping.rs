@@ -4,8 +4,9 @@
 //! changes nothing, a smaller one is refused; a deletion leaves a tombstone with its generation.
 
 use super::{
-    generation, locator, network, node_address, node_mac, own_locator, port::find_port, put_device,
-    vni, with_network, Answer,
+    generation, locator, network, node_address, node_mac, own_locator,
+    port::{find_port, is_managed, node_of},
+    put_device, vni, with_network, Answer,
 };
 use crate::{
     expiry::{Expiry, Ttl},
@@ -76,6 +77,7 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
         mapping.expiry.inherit(&old.expiry);
     }
     let known = old.is_some();
+    let news = old.is_none_or(|old| mapping.gen > old.gen);
     let old_mac = old.map_or(mapping.mac, |old| old.mac);
     let old_remote = old.and_then(|old| Some(old.place.away()?.remote.clone()));
     let old_port = old.and_then(|old| old.place.port().cloned());
@@ -128,13 +130,8 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
             }
             host.mappings().set(key, settling)?;
             host.end_miss(key);
-            place_port(
-                vni,
-                address,
-                old_port.as_ref(),
-                new_port.as_ref(),
-                &mapping.place,
-            );
+            let ports = (old_port.as_ref(), new_port.as_ref());
+            place_port(host, (vni, address), ports, &mapping.place, news);
             host.release(&queue);
             // Without memory the queue, closed now, stays in the way but lets everything pass.
             let _ = host.mappings().set(key, mapping);
@@ -145,7 +142,8 @@ pub(super) fn install(host: &Host, vni: Vni, address: Ipv4Addr, mut mapping: Map
             }
             let place = mapping.place.clone();
             host.mappings().set(key, mapping)?;
-            place_port(vni, address, old_port.as_ref(), new_port.as_ref(), &place);
+            let ports = (old_port.as_ref(), new_port.as_ref());
+            place_port(host, (vni, address), ports, &place, news);
             // What waits is looked at again.
             let same = |hold: &Arc<Hold>| {
                 waiting
@@ -243,18 +241,19 @@ fn make_room(host: &Host, place: &Place) -> Answer {
     Ok(())
 }
 
-/// Tells ports that the node of a mapping is there, or is no more.
+/// Tells ports that the node of a mapping is there, or is no more. `news`: a greater generation says so.
 fn place_port(
-    vni: Vni,
-    address: Ipv4Addr,
-    old: Option<&DeviceRef<Port>>,
-    new: Option<&DeviceRef<Port>>,
+    host: &Host,
+    node: (Vni, Ipv4Addr),
+    (old, new): (Option<&DeviceRef<Port>>, Option<&DeviceRef<Port>>),
     place: &Place,
+    news: bool,
 ) {
-    let own = |port: &&DeviceRef<Port>| port.driver().is_node(vni, address);
+    let own = |port: &&DeviceRef<Port>| node_of(host, port.driver()) == Some(node);
     if let Some(old) = old.filter(own) {
         if !new.is_some_and(|new| new.is(old)) {
-            old.driver().set_state(OVNET_PORT_STATE_INACTIVE);
+            let state = OVNET_PORT_STATE_INACTIVE;
+            host.lease().place(old.driver(), state, news);
         }
     }
     if let Some(new) = new.filter(own) {
@@ -265,7 +264,7 @@ fn place_port(
             },
             _ => OVNET_PORT_STATE_ACTIVE,
         };
-        new.driver().set_state(state);
+        host.lease().place(new.driver(), state, news);
     }
 }
 
@@ -610,7 +609,7 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     }
     // The port of a node that is managed stays, and says that its node is nowhere.
     let port = known.and_then(|mapping| mapping.place.port());
-    if port.is_some_and(|port| forget || !port.driver().is_managed()) {
+    if port.is_some_and(|port| forget || !is_managed(host, port.driver())) {
         let text = c"a port of this host has that address: delete the port";
         return Err(Refusal::new(EBUSY, text).at(OVNET_A_MAPPING_ADDRESS));
     }

@@ -17,7 +17,7 @@ use crate::{
         namespace::{Net, OwnedNet},
         netlink::{self, Dump, Message, Part, Refusal, Request},
         queue::Queue,
-        rcu::Rcu,
+        rcu::{Rcu, Ready},
         time::Moment,
     },
     port::{Attachment, Port, Source},
@@ -94,15 +94,31 @@ pub(super) fn find_port(
 ) -> Result<Option<DeviceRef<Port>>> {
     let found = Devices::of::<Host>(host.net(), rtnl)?
         .iter::<Port>()
-        .find(|device| device.driver().has_address(vni, address));
+        .find(|device| has_address(host, device.driver(), vni, address));
     Ok(found)
 }
 
-/// Which node a port is attached as.
-fn node_of(port: &Port) -> Option<(Vni, Ipv4Addr)> {
+/// Whether the node of a port has that address, among others perhaps.
+fn has_address(host: &Host, port: &Port, vni: Vni, address: Ipv4Addr) -> bool {
     let reader = rcu::read_lock();
-    let attachment = port.attachment(Rcu::from(&reader))?;
-    Some((attachment.network.vni, attachment.identity.address))
+    host.lease()
+        .attachment(port, Rcu::from(&reader))
+        .is_some_and(|(own, _)| own.network.vni == vni && own.owns(address))
+}
+
+/// Which node a port is attached as.
+pub(super) fn node_of(host: &Host, port: &Port) -> Option<(Vni, Ipv4Addr)> {
+    let reader = rcu::read_lock();
+    let (own, _) = host.lease().attachment(port, Rcu::from(&reader))?;
+    Some((own.network.vni, own.identity.address))
+}
+
+/// Whether a port has a node id, so that whoever manages the host says where its node is.
+pub(super) fn is_managed(host: &Host, port: &Port) -> bool {
+    let reader = rcu::read_lock();
+    host.lease()
+        .attachment(port, Rcu::from(&reader))
+        .is_some_and(|(own, _)| own.node != 0)
 }
 
 /// Whether a port is attached as a node with that address, be it not the port's own.
@@ -118,6 +134,9 @@ struct Asked {
     learns: bool,
     slot: u8,
     node: u64,
+    leased: bool,
+    /// The node is said to be at a port that the end of the lease has stopped.
+    revives: bool,
     sources: KVec<Source>,
 }
 
@@ -125,9 +144,11 @@ impl Asked {
     /// What is not said stays as it is for the same node.
     fn read(
         request: &Request<'_>,
-        old: Option<&Attachment>,
+        old: Option<(&Attachment, bool)>,
         address: Ipv4Addr,
     ) -> Result<Self, Refusal> {
+        let stopped = old.is_some_and(|(_, stopped)| stopped);
+        let old = old.map(|(old, _)| old);
         let mac = match old {
             Some(old) if old.identity.address == address && !request.has(OVNET_A_PORT_MAC) => {
                 old.mac
@@ -143,6 +164,10 @@ impl Asked {
                 let text = c"a port is inactive when its node is set elsewhere";
                 return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_STATE));
             }
+            (Some(OVNET_PORT_STATE_FENCED), _) => {
+                let text = c"a port under lease is fenced when the lease of this host ends";
+                return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_STATE));
+            }
             (Some(state), _) => state,
             (None, Some(old)) if old.state.load(Relaxed) != OVNET_PORT_STATE_INACTIVE => {
                 old.state.load(Relaxed)
@@ -154,6 +179,10 @@ impl Asked {
         let learns = match (request.u32(OVNET_A_PORT_SOURCE_CHECK), old) {
             (Some(check), _) => check == OVNET_SOURCE_CHECK_LEARN,
             (None, old) => old.is_some_and(|old| old.learns),
+        };
+        let leased = match (request.u8(OVNET_A_PORT_LEASE), old) {
+            (Some(leased), _) => leased != 0,
+            (None, old) => old.is_some_and(|old| old.leased),
         };
         let slot = match (request.u8(OVNET_A_PORT_SLOT), old) {
             (Some(slot), _) => slot,
@@ -214,6 +243,8 @@ impl Asked {
             learns,
             slot,
             node,
+            leased,
+            revives: stopped && request.u32(OVNET_A_PORT_STATE) == Some(OVNET_PORT_STATE_ACTIVE),
             sources,
         })
     }
@@ -234,18 +265,29 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
             Refusal::new(Error::from_errno(-OVNET_EADDRINUSE), text).at(OVNET_A_PORT_ADDRESS)
         );
     }
-    let old = node_of(device.driver());
+    let old = node_of(host, device.driver());
     let reader = rcu::read_lock();
     let rcu = Rcu::from(&reader);
-    let attached = device
-        .driver()
-        .attachment(rcu)
-        .filter(|own| is_of(own, vni, address));
+    let attached = host
+        .lease()
+        .attachment(device.driver(), rcu)
+        .filter(|(own, _)| is_of(own, vni, address));
     let asked = Asked::read(request, attached, address)?;
+    let attached = attached.map(|(old, _)| old);
     let used = attached.map_or(0, |old| old.used.load(Relaxed));
     // The same node, if another of its addresses is to be the port's own.
     let state_before = attached.map(|old| old.state.load(Relaxed));
+    let was_leased = attached.is_some_and(|old| old.leased);
     drop(reader);
+    let carries = matches!(
+        asked.state,
+        OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
+    );
+    if asked.leased && !was_leased && carries && !host.lease().lasts() {
+        let text =
+            c"this host has no lease, so that the port would stop at once: set the lease first";
+        return Err(Refusal::new(EINVAL, text).at(OVNET_A_PORT_LEASE));
+    }
     let forward = match request.ipv6(OVNET_A_PORT_LOCATOR) {
         None => None,
         Some(_) if asked.state != OVNET_PORT_STATE_FROZEN => {
@@ -271,6 +313,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         mac: asked.mac,
         gen: asked.gen,
         state: asked.state,
+        revives: asked.revives,
     };
     let step = place(host, vni, address, &device, wanted, forward.clone())?;
     leave_slot(host, device.driver(), slot);
@@ -279,7 +322,8 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     }
 
     device.adopt_mac(asked.mac.octets(), &rtnl)?;
-    device.driver().set_attachment(Some(Attachment {
+    let leased = asked.leased;
+    let attachment = Ready::new(Attachment {
         network,
         identity: Identity {
             mac: Mac(device.mac()),
@@ -289,6 +333,7 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         learns: asked.learns,
         slot: asked.slot,
         node: asked.node,
+        leased,
         sources: asked.sources,
         // What installs the mapping says what is; if it cannot, a port that was there is as it was.
         state: Atomic::new(state_before.unwrap_or(match step {
@@ -297,7 +342,9 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         })),
         used: Atomic::new(used),
         limits: device.driver().limits().clone(),
-    }))?;
+    })?;
+    let anew = state_before.is_none();
+    host.lease().attach(&device, attachment, leased, anew)?;
     count_port(host, vni, 1);
     if let Some((vni, _)) = old {
         count_port(host, vni, -1);
@@ -325,6 +372,8 @@ struct Wanted {
     mac: Mac,
     gen: Option<u64>,
     state: u32,
+    /// As of [`Asked`].
+    revives: bool,
 }
 
 /// The mapping that the node of a port is to have, if it is not what it should be.
@@ -402,7 +451,9 @@ fn place(
         _ => {
             let thaws = matches!(stage, Some(Stage::Frozen(port, _)) if port.is(device));
             let local = matches!(here, Some(Place::Local(port)) if port.is(device));
-            let same = known.is_some_and(|mapping| mapping.mac == asked.mac) && (local || thaws);
+            let same = known.is_some_and(|mapping| mapping.mac == asked.mac)
+                && (local || thaws)
+                && !asked.revives;
             let step = step(
                 known.map(|known| known.gen),
                 asked.gen,
@@ -431,7 +482,8 @@ fn place_others(
 ) -> Answer {
     let mut others = KVec::with_capacity(SOURCES_MAX, GFP_KERNEL)?;
     let reader = rcu::read_lock();
-    let Some(own) = device.driver().attachment(Rcu::from(&reader)) else {
+    let attachment = host.lease().attachment(device.driver(), Rcu::from(&reader));
+    let Some((own, _)) = attachment else {
         return Ok(());
     };
     let managed = own.node != 0;
@@ -468,6 +520,7 @@ fn place_others(
             mac,
             gen: None,
             state,
+            revives: false,
         };
         if let Some(mapping) = place(host, vni, address, device, wanted, forward.cloned())? {
             install(host, vni, address, mapping)?;
@@ -479,8 +532,8 @@ fn place_others(
 /// Frees the slot of a port, unless it is this one.
 fn leave_slot(host: &Host, port: &Port, but: Option<u64>) {
     let reader = rcu::read_lock();
-    let own = port.attachment(Rcu::from(&reader));
-    let slot = own.filter(|own| own.slot != 0);
+    let own = host.lease().attachment(port, Rcu::from(&reader));
+    let slot = own.map(|(own, _)| own).filter(|own| own.slot != 0);
     let slot = slot.map(|own| slot_key(own.network.vni, own.slot));
     drop(reader);
     if let Some(slot) = slot.filter(|_| slot != but) {
@@ -500,7 +553,7 @@ pub(crate) fn del(host: &Host, request: &Request<'_>) -> Answer {
     let rtnl = Rtnl::lock();
     let device = find_device(host, request, &rtnl)?;
     let _control = host.control().lock();
-    let Some((vni, address)) = node_of(device.driver()) else {
+    let Some((vni, address)) = node_of(host, device.driver()) else {
         let text = c"that device is not configured as a port";
         return Err(Refusal::new(ENOENT, text).at(OVNET_A_PORT_IFINDEX));
     };
@@ -518,14 +571,13 @@ pub(crate) fn detach(host: &Host, port: &Port, device: &Device) {
 
 /// Detaches a port, if it is attached, with or without memory. Under the control lock.
 fn release(host: &Host, port: &Port, device: &Device) {
-    let Some((vni, address)) = node_of(port) else {
+    let Some((vni, address)) = node_of(host, port) else {
         return;
     };
     end(host, vni, address, device);
     bury_others(host, device);
     leave_slot(host, port, None);
-    // Setting nothing needs no memory.
-    let _ = port.set_attachment(None);
+    host.lease().detach(port, device);
     // What it sent and what still waits would find no port.
     host.purge_misses(device);
     host.holds().for_each(|_, hold| {
@@ -646,13 +698,13 @@ fn put_port(
     message.put_name(OVNET_A_PORT_IFNAME, &device.name())?;
     let reader = rcu::read_lock();
     let rcu = Rcu::from(&reader);
-    let Some(attachment) = device.driver().attachment(rcu) else {
+    let Some((attachment, stopped)) = host.lease().attachment(device.driver(), rcu) else {
         return Ok(());
     };
     message.put_u32(OVNET_A_PORT_VNI, attachment.network.vni.get())?;
     message.put_ipv4(OVNET_A_PORT_ADDRESS, attachment.identity.address)?;
     message.put_mac(OVNET_A_PORT_MAC, attachment.mac)?;
-    message.put_u32(OVNET_A_PORT_STATE, attachment.state.load(Relaxed))?;
+    message.put_u32(OVNET_A_PORT_STATE, attachment.state(stopped))?;
     let check = if attachment.learns {
         OVNET_SOURCE_CHECK_LEARN
     } else {
@@ -664,6 +716,9 @@ fn put_port(
     }
     if attachment.node != 0 {
         message.put_u64(OVNET_A_PORT_NODE, attachment.node)?;
+    }
+    if attachment.leased {
+        message.put_u8(OVNET_A_PORT_LEASE, 1)?;
     }
     let now = Moment::now();
     let idle = |used: &Atomic<u32>| {

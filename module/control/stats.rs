@@ -135,7 +135,7 @@ fn put_port(message: &mut Message<'_>, device: &DeviceRef<Port>, asker: Net) -> 
     )?;
     message.put_name(OVNET_A_STATS_IFNAME, &device.name())?;
     let reader = rcu::read_lock();
-    if let Some(attachment) = device.driver().attachment(Rcu::from(&reader)) {
+    if let Some((attachment, _)) = device.driver().seen(Rcu::from(&reader)) {
         message.put_u32(OVNET_A_STATS_VNI, attachment.network.vni.get())?;
         message.put_ipv4(OVNET_A_STATS_ADDRESS, attachment.identity.address)?;
     }

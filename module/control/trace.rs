@@ -20,7 +20,7 @@ use crate::{
     rx, tx,
 };
 use core::{cell::Cell, net::Ipv4Addr};
-use kernel::{prelude::*, sync::atomic::Relaxed};
+use kernel::prelude::*;
 use ovnet_engine::{
     header::{Ipv6, IPV6_LEN},
     DropReason, Vni,
@@ -157,12 +157,12 @@ fn put_step(message: &mut Message<'_>, step: &Step<'_>, host: &Host, asker: Net)
         Step::Port(device, attachment) => {
             is(OVNET_TRACE_STEP_KIND_PORT)?;
             put_port(message, device, asker)?;
-            let Some(own) = attachment else {
+            let Some((own, stopped)) = attachment else {
                 return Ok(());
             };
             put_node(message, own.network.vni, own.identity.address)?;
             message.put_mac(OVNET_A_TRACE_STEP_MAC, own.identity.mac)?;
-            message.put_u32(OVNET_A_TRACE_STEP_PORT_STATE, own.state.load(Relaxed))
+            message.put_u32(OVNET_A_TRACE_STEP_PORT_STATE, own.state(stopped))
         }
         Step::Arp(sender, target) => {
             is(OVNET_TRACE_STEP_KIND_ARP)?;

@@ -46,6 +46,7 @@
 	R(39, "port-inactive"), \
 	R(40, "forward-loop"), \
 	R(41, "not-authorised"), \
-	R(42, "policy")
+	R(42, "policy"), \
+	R(43, "fenced")
 
 #endif

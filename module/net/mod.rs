@@ -6,6 +6,7 @@
 //! sees owned socket buffers, reference-counted devices, tables read under RCU, per-namespace state,
 //! and netlink requests, none of which it can misuse.
 
+pub(crate) mod alarm;
 pub(crate) mod bindings;
 pub(crate) mod counters;
 pub(crate) mod device;

@@ -6,6 +6,7 @@
 //! substrate the namespace is: those devices, wherever they live, are unregistered first.
 
 use super::{
+    alarm::{Alarm, Alarmed},
     bindings,
     device::{self, Rtnl},
     hook::{Hook, Receiver},
@@ -92,7 +93,7 @@ impl Drop for OwnedNet {
 }
 
 /// State that every namespace has one of.
-pub(crate) trait Namespaced: Worker + Sized + Send + Sync + 'static {
+pub(crate) trait Namespaced: Worker + Alarmed + Sized + Send + Sync + 'static {
     /// The one registry of this type.
     fn registry() -> &'static Registry<Self>;
 
@@ -117,6 +118,8 @@ pub(super) struct Slot<T> {
     pub(super) value: *mut T,
     /// What the state puts off.
     later: Option<Later>,
+    /// When it wants to be called.
+    alarm: Option<Alarm>,
 }
 
 /// Where the kernel finds the state of a type.
@@ -197,6 +200,16 @@ impl<T: Namespaced> Registry<T> {
         }
     }
 
+    /// Has the state of a namespace called at that moment of the alarm's clock, and at no other. Any context.
+    pub(crate) fn alarm_at(net: Net, at: u64) {
+        if let Ok(slot) = Self::slot(net) {
+            // SAFETY: Requests are over before `exit` takes the alarm away.
+            if let Some(alarm) = unsafe { &(*slot).alarm } {
+                alarm.set(at);
+            }
+        }
+    }
+
     /// Lets the state of a namespace receive the namespace's packets, or no more.
     pub(crate) fn receive(net: Net, on: bool, _: &Rtnl) -> Result
     where
@@ -231,8 +244,10 @@ impl<T: Namespaced> Registry<T> {
                 // Pinned: it stays in its box until `exit`.
                 let value = KBox::try_pin_init(T::new(net), GFP_KERNEL)?;
                 let later = Later::new(&raw const *value)?;
+                let alarm = Alarm::new(&raw const *value)?;
                 (*slot).value = KBox::into_raw(Pin::into_inner_unchecked(value));
                 (&raw mut (*slot).later).write(Some(later));
+                (&raw mut (*slot).alarm).write(Some(alarm));
             }
             Ok(())
         });
@@ -263,8 +278,9 @@ impl<T: Namespaced> Registry<T> {
         // SAFETY: `init` succeeded, and this is the last use of the slot.
         unsafe {
             if let Ok(slot) = Self::slot(Net::from_raw(net)) {
-                // The hook hands packets to the value: it goes first. Work uses the value, too.
+                // The hook hands packets to the value: it goes first. Work and alarm use the value, too.
                 ptr::drop_in_place(&raw mut (*slot).hook);
+                (*slot).alarm = None;
                 (*slot).later = None;
                 let wait = (*(*slot).value).leaves_callbacks();
                 drop(KBox::from_raw((*slot).value));

@@ -12,6 +12,10 @@
 #include <uapi/linux/ovnet.h>
 
 /* Integer value ranges */
+static const struct netlink_range_validation ovnet_a_host_lease_range = {
+	.max	= OVNET_LEASE_MAX,
+};
+
 static const struct netlink_range_validation ovnet_a_network_vni_range = {
 	.min	= 1ULL,
 	.max	= OVNET_VNI_MAX,
@@ -118,10 +122,12 @@ const struct nla_policy ovnet_source_nl_policy[OVNET_A_SOURCE_IDLE + 1] = {
 };
 
 /* OVNET_CMD_HOST_SET - do */
-static const struct nla_policy ovnet_host_set_nl_policy[OVNET_A_HOST_MAPPINGS_MAX + 1] = {
+static const struct nla_policy ovnet_host_set_nl_policy[OVNET_A_HOST_LEASE_FROM + 1] = {
 	[OVNET_A_HOST_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 	[OVNET_A_HOST_RESOLVER] = NLA_POLICY_MAX(NLA_U32, 3),
 	[OVNET_A_HOST_MAPPINGS_MAX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[OVNET_A_HOST_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &ovnet_a_host_lease_range),
+	[OVNET_A_HOST_LEASE_FROM] = { .type = NLA_U64, },
 };
 
 /* OVNET_CMD_HOST_DEL - do */
@@ -154,7 +160,7 @@ static const struct nla_policy ovnet_network_get_nl_policy[OVNET_A_NETWORK_VNI +
 };
 
 /* OVNET_CMD_PORT_SET - do */
-static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_NODE + 1] = {
+static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_LEASE + 1] = {
 	[OVNET_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[OVNET_A_PORT_NETNS_FD] = { .type = NLA_U32, },
 	[OVNET_A_PORT_NETNS_ID] = { .type = NLA_S32, },
@@ -162,12 +168,13 @@ static const struct nla_policy ovnet_port_set_nl_policy[OVNET_A_PORT_NODE + 1] =
 	[OVNET_A_PORT_ADDRESS] = { .type = NLA_BE32, },
 	[OVNET_A_PORT_MAC] = NLA_POLICY_EXACT_LEN(6),
 	[OVNET_A_PORT_GEN] = NLA_POLICY_FULL_RANGE(NLA_U64, &ovnet_a_port_gen_range),
-	[OVNET_A_PORT_STATE] = NLA_POLICY_MAX(NLA_U32, 3),
+	[OVNET_A_PORT_STATE] = NLA_POLICY_MAX(NLA_U32, 4),
 	[OVNET_A_PORT_LOCATOR] = NLA_POLICY_EXACT_LEN(16),
 	[OVNET_A_PORT_SOURCE_CHECK] = NLA_POLICY_MAX(NLA_U32, 1),
 	[OVNET_A_PORT_SOURCE] = NLA_POLICY_NESTED(ovnet_source_nl_policy),
 	[OVNET_A_PORT_SLOT] = NLA_POLICY_MAX(NLA_U8, 63),
 	[OVNET_A_PORT_NODE] = { .type = NLA_U64, },
+	[OVNET_A_PORT_LEASE] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* OVNET_CMD_PORT_DEL - do */
@@ -301,7 +308,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_HOST_SET,
 		.doit		= ovnet_nl_host_set_doit,
 		.policy		= ovnet_host_set_nl_policy,
-		.maxattr	= OVNET_A_HOST_MAPPINGS_MAX,
+		.maxattr	= OVNET_A_HOST_LEASE_FROM,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -357,7 +364,7 @@ static const struct genl_split_ops ovnet_nl_ops[] = {
 		.cmd		= OVNET_CMD_PORT_SET,
 		.doit		= ovnet_nl_port_set_doit,
 		.policy		= ovnet_port_set_nl_policy,
-		.maxattr	= OVNET_A_PORT_NODE,
+		.maxattr	= OVNET_A_PORT_LEASE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

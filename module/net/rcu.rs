@@ -51,8 +51,8 @@ struct Versioned<T> {
 ///
 /// # Invariants
 ///
-/// The pointer is null or a `KBox<Versioned<T>>` that was leaked into it and that only `set`, `replace`
-/// and `drop` take out again.
+/// The pointer is null or a `KBox<Versioned<T>>` that was leaked into it and that only `put`, `replace`,
+/// `hand_to` and `drop` take out again.
 pub(crate) struct RcuCell<T: Send + Sync>(AtomicPtr<Versioned<T>>);
 
 impl<T: Send + Sync> RcuCell<T> {
@@ -70,26 +70,31 @@ impl<T: Send + Sync> RcuCell<T> {
         unsafe { self.0.load(Ordering::Acquire).as_ref() }.map(|versioned| &versioned.value)
     }
 
-    /// Replaces the value; the old one is dropped when its last reader has gone.
-    pub(crate) fn set(&self, value: Option<T>) -> Result {
-        let new = match value {
-            Some(value) => KBox::into_raw(KBox::new(
-                Versioned {
-                    head: pin_init::zeroed(),
-                    value,
-                },
-                GFP_KERNEL,
-            )?),
-            None => ptr::null_mut(),
-        };
+    /// Replaces the value; the old one is dropped when its last reader has gone. Any context.
+    pub(crate) fn put(&self, value: Option<Ready<T>>) {
+        let new = value.map_or(ptr::null_mut(), |ready| KBox::into_raw(ready.0));
         // INVARIANT: The new pointer is null or a leaked box.
-        let old = self.0.swap(new, Ordering::AcqRel);
+        Self::retire(self.0.swap(new, Ordering::AcqRel));
+    }
+
+    /// Hands the value over to another cell, in place of that one's own. A reader of both may find it in
+    /// neither meanwhile. Any context.
+    pub(crate) fn hand_to(&self, other: &Self) {
+        // INVARIANT: Null is allowed.
+        let value = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
+        if !value.is_null() {
+            // INVARIANT: The value is a leaked box, and in no other cell any more.
+            Self::retire(other.0.swap(value, Ordering::AcqRel));
+        }
+    }
+
+    /// Drops what was taken out of a cell when its last reader has gone.
+    fn retire(old: *mut Versioned<T>) {
         if !old.is_null() {
-            // SAFETY: `old` was leaked by an earlier `set` and nobody can load it any more. The head is
-            // its first field, as `free` expects.
+            // SAFETY: By the callers `old` was leaked into a cell and nobody can load it any more. The head
+            // is its first field, as `free` expects.
             unsafe { bindings::call_rcu(&raw mut (*old).head, Some(Self::free)) };
         }
-        Ok(())
     }
 
     /// Replaces the value and gives the old one back, which lives until its last reader has gone: for what
@@ -107,8 +112,7 @@ impl<T: Send + Sync> RcuCell<T> {
         };
         // INVARIANT: The new pointer is null or a leaked box.
         let old = self.0.swap(new, Ordering::AcqRel);
-        // SAFETY: `old` is null or was leaked by an earlier `set` or `replace`, and nobody can load it any
-        // more.
+        // SAFETY: `old` is null or was leaked into this cell, and nobody can load it any more.
         Ok(Retired(
             (!old.is_null()).then(|| unsafe { KBox::from_raw(old) }),
         ))
@@ -132,6 +136,17 @@ impl<T: Send + Sync> Drop for RcuCell<T> {
             // SAFETY: By the invariant; the exclusive reference says that there is no reader.
             drop(unsafe { KBox::from_raw(old) });
         }
+    }
+}
+
+/// A value in its memory, ready to be put into an [`RcuCell`] where there may be none to get.
+pub(crate) struct Ready<T>(KBox<Versioned<T>>);
+
+impl<T> Ready<T> {
+    /// Makes it ready. Process context.
+    pub(crate) fn new(value: T) -> Result<Self> {
+        let head = pin_init::zeroed();
+        Ok(Ready(KBox::new(Versioned { head, value }, GFP_KERNEL)?))
     }
 }
 

@@ -4,16 +4,24 @@
 
 use std::time::Duration;
 
-use ovnet_uapi::generated::TTL_MAX;
+use ovnet_uapi::generated::{LEASE_MAX, TTL_MAX};
 
 /// How long a mapping may last.
 pub(crate) fn ttl(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(TTL_MAX.into()))
+}
+
+/// How long a host's lease may last.
+pub(crate) fn lease(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(LEASE_MAX.into()))
+}
+
+fn time(text: &str, longest: Duration) -> Result<Duration, String> {
     let wrong = || "a time is written as 500ms, 30s, 5m, 2h or, in seconds, 30".to_owned();
     let ttl = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => humantime::parse_duration(text).map_err(|_| wrong())?,
     };
-    let longest = Duration::from_millis(TTL_MAX.into());
     if ttl > longest {
         return Err(format!("the longest time is {}", short(longest)));
     }

@@ -2,16 +2,18 @@
 
 //! `ovctl host`: this host's locator, and the hosts its mappings point to.
 
+use std::time::Duration;
+
 use clap::{ArgGroup, Args, Subcommand};
 use nix::errno::Errno;
 use ovnet_engine::Topology;
-use ovnet_uapi::{Client, Host, HostSet, Locator};
+use ovnet_uapi::{Client, Host, HostSet, Lease, Locator};
 use serde_json::Value;
 
 use crate::failure::{Failure, Hint};
-use crate::output::{cell, put, word, Object, Output, Row};
-use crate::prefix;
+use crate::output::{cell, put, put_ms, word, Object, Output, Row};
 use crate::server::{self, sides};
+use crate::{duration, prefix};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,7 +47,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true)
-    .args(["locator", "organisation", "mappings_max"]))]
+    .args(["locator", "organisation", "mappings_max", "lease"]))]
 pub(crate) struct Set {
     /// The host's /64, such as fd00:a:1:1::/64
     #[arg(value_parser = prefix::locator, conflicts_with = "organisation")]
@@ -64,6 +66,12 @@ pub(crate) struct Set {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(help_heading = sides::HERE)]
     mappings_max: Option<u32>,
+
+    /// How long ports with --lease may carry packets from now on, such as 2400ms; 0 stops them. Said
+    /// again in time, it renews the lease
+    #[arg(long, value_name = "TIME", value_parser = duration::lease)]
+    #[arg(help_heading = sides::HERE)]
+    lease: Option<Duration>,
 
     #[command(flatten)]
     pub(crate) manager: server::host::Set,
@@ -93,6 +101,7 @@ impl Command {
                     locator: set.locator()?,
                     resolver: None,
                     mappings_max: set.mappings_max,
+                    lease: set.lease.map(|length| Lease { length, from: None }),
                 };
                 Client::connect()?
                     .host_configure(&host)
@@ -147,6 +156,7 @@ impl Row for Host {
         "MAPPINGS",
         "MAX",
         "RESOLVER",
+        "LEASE",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -158,6 +168,7 @@ impl Row for Host {
             self.mappings.to_string(),
             cell(self.mappings_max),
             cell(self.resolver.map(|state| word(state.name(), state.into()))),
+            cell(self.lease.map(duration::short)),
         ]
     }
 
@@ -169,6 +180,7 @@ impl Row for Host {
         let resolver = self.resolver.map(|state| word(state.name(), state.into()));
         put(&mut object, "resolver", resolver);
         put(&mut object, "mappings-max", self.mappings_max);
+        put_ms(&mut object, "lease", self.lease);
         let organisation = prefix::organisation_text(self.locator.organisation());
         put(&mut object, "organisation", Some(organisation));
         put(
@@ -224,6 +236,7 @@ mod tests {
             mappings,
             resolver: is_self.then_some(ResolverState::Ready),
             mappings_max: is_self.then_some(1 << 22),
+            lease: is_self.then_some(Duration::from_millis(2350)),
         })
         .to_vec()
     }
@@ -233,10 +246,10 @@ mod tests {
         assert_eq!(
             capture::list(hosts(), false),
             "\
-LOCATOR               SELF  ORGANISATION   TOPOLOGY                       MAPPINGS  MAX      RESOLVER
-fd00:a:102:304::/64   yes   fd00:a::/32    locale=1,area=2,rack=3,host=4  0         4194304  ready
-fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12        -        -
-2001:db8:8001:9::/64  no    2001:db8::/32  -                              1         -        -
+LOCATOR               SELF  ORGANISATION   TOPOLOGY                       MAPPINGS  MAX      RESOLVER  LEASE
+fd00:a:102:304::/64   yes   fd00:a::/32    locale=1,area=2,rack=3,host=4  0         4194304  ready     2s
+fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12        -        -         -
+2001:db8:8001:9::/64  no    2001:db8::/32  -                              1         -        -         -
 "
         );
     }
@@ -253,6 +266,7 @@ fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12    
                     "mappings": 0,
                     "resolver": "ready",
                     "mappings-max": 4_194_304,
+                    "lease": 2350,
                     "organisation": "fd00:a::/32",
                     "topology": {"locale": 1, "area": 2, "rack": 3, "host": 4},
                 },
@@ -287,6 +301,7 @@ fd00:a:4001:9::/64    no    fd00:a::/32    locale=1,rack=9                12    
             organisation: Some(organisation),
             topology: Some(topology.parse().unwrap()),
             mappings_max: None,
+            lease: None,
             manager: server::host::Set::default(),
         };
         let by_host = set(0xfd00_000a, "locale=1,area=2,rack=3,host=4");

@@ -101,12 +101,24 @@ pub(crate) struct Set {
     /// Let the node send from its own address only
     #[arg(long, conflicts_with = "sources")]
     no_sources: bool,
+
+    /// Let the port carry packets only while the lease of this host lasts (`ovctl host set --lease`),
+    /// or whether there is one or not [default: as it is, or no]
+    #[arg(long, value_name = "yes|no", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", value_parser = yes_or_no)]
+    lease: Option<bool>,
 }
 
 /// A state that a port can be set to, by its word.
 fn state(text: &str) -> Result<PortState, String> {
     let states = [PortState::Active, PortState::Standby, PortState::Frozen];
     one_of(text, &states, PortState::name)
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    one_of(text, &[true, false], |yes| {
+        Some(if yes { "yes" } else { "no" })
+    })
 }
 
 fn source_check(text: &str) -> Result<SourceCheck, String> {
@@ -202,6 +214,7 @@ impl Set {
                 sources => Some(sources),
             },
             node: self.node,
+            lease: self.lease,
         };
         client.port_set(&port).map_err(Failure::with_hints([
             no_such_device(),
@@ -214,8 +227,14 @@ impl Set {
             mapping::full(),
             mapping::stale(self.vni, self.address),
             mapping::same_gen(),
+            no_lease(),
         ]))
     }
+}
+
+fn no_lease() -> Hint {
+    let text = "`ovctl host set --lease TIME` begins the lease of this host";
+    Hint::of(Errno::EINVAL, text).at("lease")
 }
 
 fn not_listed() -> Hint {
@@ -332,6 +351,7 @@ impl Row for Line {
         put(&mut object, "parked", port.parked);
         put_ms(&mut object, "idle", port.idle);
         put_text(&mut object, "node", port.node.map(prefix::node_text));
+        put(&mut object, "lease", port.lease.then_some(true));
         object
     }
 }
@@ -362,6 +382,7 @@ impl Row for Detail {
         "CHECK",
         "SOURCES",
         "NODE",
+        "LEASE",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -377,6 +398,7 @@ impl Row for Detail {
             cell(check.map(|check| word(check.name(), check.into()))),
             cell(Some(sources).filter(|sources| !sources.is_empty())),
             cell(port.node.map(prefix::node_text)),
+            cell(port.lease.then_some("yes")),
         ]);
         cells
     }
@@ -417,6 +439,7 @@ mod tests {
             parked: Some(4),
             idle: Some(Duration::from_secs(90)),
             node: Some(0xaa),
+            lease: true,
         };
         let unnamed = Port {
             netns_id: Some(3),
@@ -428,6 +451,7 @@ mod tests {
             parked: None,
             idle: None,
             node: None,
+            lease: false,
             ..configured.clone()
         };
         let bare = Port {
@@ -446,6 +470,7 @@ mod tests {
             parked: None,
             idle: None,
             node: None,
+            lease: false,
         };
         let line = |port, netns: Option<&str>| Line {
             port,
@@ -481,17 +506,26 @@ v1      -       -    -         -                  -       -
         assert_eq!(
             ends,
             [
-                ["FORWARD-TO", "PARKED", "IDLE", "CHECK", "SOURCES", "NODE"],
+                [
+                    "FORWARD-TO",
+                    "PARKED",
+                    "IDLE",
+                    "CHECK",
+                    "SOURCES",
+                    "NODE",
+                    "LEASE"
+                ],
                 [
                     "fd00:a:1:2::/64",
                     "4",
                     "1m30s",
                     "learn",
                     "10.0.0.9,10.1.0.0/24",
-                    "00000000000000aa"
+                    "00000000000000aa",
+                    "yes"
                 ],
-                ["-", "-", "-", "strict", "-", "-"],
-                ["-", "-", "-", "-", "-", "-"],
+                ["-", "-", "-", "strict", "-", "-", "-"],
+                ["-", "-", "-", "-", "-", "-", "-"],
             ]
         );
     }
@@ -520,6 +554,7 @@ v1      -       -    -         -                  -       -
                 "parked": 4,
                 "idle": 90_000,
                 "node": "00000000000000aa",
+                "lease": true,
             })
         );
         assert_eq!(json[1].get("netns"), None);

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use super::errands::Errands;
 use super::executor::Executors;
 use super::hint::Hints;
 use super::kernel::{Inherited, News as FromKernel, Request};
+use super::lease::clock;
 use super::link::{Link, News};
 use crate::core::agent::{self, Config, Counters, Image, Input, Output};
 use crate::core::message::ToAgent;
@@ -43,7 +44,8 @@ pub(super) struct Setup {
 /// The state machine and what is around it.
 pub(super) struct Driver {
     agent: Agent,
-    start: Instant,
+    /// When that was, by the clock of leases.
+    start: Duration,
     link: Link,
     kernel: Sender<Request>,
     from_kernel: mpsc::UnboundedReceiver<FromKernel>,
@@ -88,7 +90,7 @@ impl Driver {
             .set(setup.inherited.ports.len() as i64);
         let mut driver = Driver {
             agent,
-            start: Instant::now(),
+            start: clock(),
             link: setup.link,
             kernel: setup.kernel,
             from_kernel: setup.from_kernel,
@@ -106,7 +108,7 @@ impl Driver {
     }
 
     fn now(&self) -> Time {
-        Time::from_micros(self.start.elapsed().as_micros() as u64)
+        Time::from_micros(clock().saturating_sub(self.start).as_micros() as u64)
     }
 
     /// Works until the daemon ends, or the kernel is lost.
@@ -202,6 +204,13 @@ impl Driver {
                     self.ask_kernel(Request::Network(vni, settings));
                 }
                 Output::Network(_) => {}
+                Output::Lease { from } => {
+                    let from = self.start + Duration::from_micros(from.micros());
+                    self.ask_kernel(Request::Lease(from));
+                }
+                Output::Guard { number, nodes } => {
+                    self.ask_kernel(Request::Guard(number, nodes));
+                }
             }
         }
         let ready = self.agent.is_connected();

@@ -18,6 +18,7 @@ use ovnet_uapi::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::executor::Task;
+use super::lease::Guard;
 use super::networks::Wanted;
 use super::ports::{self, Managed, Ports};
 use super::review::Review;
@@ -60,6 +61,12 @@ pub(super) enum Request {
     Errand(Errand),
     /// Whether there is a manager to ask.
     Resolver(bool),
+    /// The lease lasts from that moment of its clock on.
+    Lease(Duration),
+    /// The ports of these nodes are to stop at its end.
+    Guard(u32, BTreeSet<NodeId>),
+    /// It has ended.
+    Fenced,
     /// Ports have changed.
     Look,
     /// An event that is about a port.
@@ -107,6 +114,7 @@ pub(super) fn start(
         networks: BTreeMap::new(),
         present: BTreeSet::new(),
         review: Review::new(idle),
+        guard: Guard::default(),
         tell: tell.clone(),
         metrics: metrics.clone(),
     };
@@ -158,6 +166,7 @@ pub(super) struct Kernel {
     /// Networks that the kernel has.
     pub(super) present: BTreeSet<Vni>,
     review: Review,
+    pub(super) guard: Guard,
     tell: UnboundedSender<News>,
     metrics: Metrics,
 }
@@ -224,6 +233,8 @@ impl Kernel {
         self.present = networks.into_iter().map(|network| network.vni).collect();
         let ports = self.all_ports()?;
         self.ports.look(ports.into_iter());
+        let stopped = |port: &Managed| port.state == PortState::Fenced;
+        self.guard.stopped = self.ports.iter().any(stopped);
         // A node that was to leave when the last agent ended.
         let paused = self
             .ports
@@ -286,6 +297,9 @@ impl Kernel {
                 Ok(Request::GiveBack(keys, to)) => self.give_back(&keys, to),
                 Ok(Request::Errand(errand)) => self.describe(errand),
                 Ok(Request::Resolver(ready)) => self.resolver(ready),
+                Ok(Request::Lease(from)) => self.lease(from),
+                Ok(Request::Guard(number, nodes)) => self.guard(number, nodes),
+                Ok(Request::Fenced) => self.fenced(),
                 Ok(Request::Heard(event)) => self.heard(&event),
                 Ok(Request::Review) => (look, review) = (true, Instant::now()),
                 Ok(Request::Fail) | Err(RecvTimeoutError::Disconnected) => return,
@@ -547,10 +561,12 @@ impl Kernel {
         self.told(vec![Told::PortDown(key)]);
     }
 
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         match self.all_ports() {
             Ok(ports) => {
                 let events = self.ports.look(ports.into_iter());
+                // Before anybody makes them active.
+                self.guard_ports();
                 self.metrics.agent_ports.set(self.ports.len() as i64);
                 self.told(events);
                 self.check_sources();

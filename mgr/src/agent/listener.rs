@@ -89,6 +89,7 @@ impl Listener {
             (EventKind::Expiry, Some(key)) if event.state == Some(MappingState::Deleted) => {
                 Told::Idle(key)
             }
+            (EventKind::Fenced, _) => return self.requests.send(Request::Fenced).is_ok(),
             (EventKind::Port, _) => return self.requests.send(Request::Look).is_ok(),
             (EventKind::NewAddress | EventKind::Spoof, _) => {
                 return self.requests.send(Request::Heard(Box::new(event))).is_ok();

@@ -18,6 +18,7 @@ mod errands;
 mod executor;
 mod hint;
 mod kernel;
+mod lease;
 pub mod link;
 mod listener;
 mod moves;

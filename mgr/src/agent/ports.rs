@@ -48,6 +48,8 @@ pub(super) struct Managed {
     pub(super) forwards: bool,
     /// Whether it reports new addresses.
     pub(super) learns: bool,
+    /// Whether it stops at the end of the host's lease.
+    pub(super) leased: bool,
     pub(super) sources: Vec<Source>,
 }
 
@@ -66,6 +68,7 @@ impl Managed {
             state: port.state?,
             forwards: port.locator.is_some(),
             learns: port.source_check == Some(ovnet_uapi::SourceCheck::Learn),
+            leased: port.lease,
             sources: port.sources,
         })
     }
@@ -82,9 +85,13 @@ impl Managed {
         self.is_attached() || self.state == PortState::Frozen && self.forwards
     }
 
-    /// Whether its node is here, or about to be.
+    /// Whether its node is here, or about to be. The one of a port that the end of the lease has stopped
+    /// may be.
     pub(super) fn is_attached(&self) -> bool {
-        matches!(self.state, PortState::Active | PortState::Standby)
+        matches!(
+            self.state,
+            PortState::Active | PortState::Standby | PortState::Fenced
+        )
     }
 }
 
@@ -164,6 +171,13 @@ impl Ports {
     /// All managed ports.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Managed> {
         self.ports.values()
+    }
+
+    /// A port was put under lease, or is under none any more.
+    pub(super) fn leased(&mut self, device: DeviceId, leased: bool) {
+        if let Some(port) = self.ports.get_mut(&device) {
+            port.leased = leased;
+        }
     }
 
     /// What is attached, as [`crate::core::agent::Inherited::ports`] wants it.
@@ -315,6 +329,7 @@ mod tests {
             parked: None,
             idle: None,
             node,
+            lease: false,
         }
     }
 

@@ -177,6 +177,7 @@ mod tests {
             parked: None,
             idle: Some(IDLE),
             node: Some(1),
+            lease: false,
         };
         assert_eq!(review.look(&[], &[port.clone()], Instant::now()), []);
         port.sources = vec![Source::new(key(3).address, 32)];

@@ -114,6 +114,9 @@ async fn carry_out(call: &Call, document: Document, done: &mut Vec<Step>) -> Res
         let set = HostSet {
             name: host.name.clone(),
             organisation: host.organisation.clone(),
+            capacity: host.capacity,
+            cost: host.cost,
+            draining: host.draining,
         };
         let record = set.to_record()?;
         let present = call.record::<record::Host>(&Name::Host(locator)).await?;

@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::problem::Problem;
 use super::token::Token;
 use super::State;
+use crate::core::placement::Choice;
 use crate::core::record::{self, Name};
-use crate::core::shard::{Done, Order, Terms};
+use crate::core::shard::{Done, Order, Plan, Terms};
 use crate::store::{Entry, Range, Revision};
 
 /// A request whose token is known and whose parameters are those of its operation.
@@ -202,6 +203,11 @@ impl Call {
     /// Carries an order out.
     pub(crate) async fn order(&self, order: Order, terms: Terms) -> Result<Done, Problem> {
         Ok(self.state.engine.order(order, terms).await?)
+    }
+
+    /// What would go where.
+    pub(crate) async fn plan(&self, plan: Plan) -> Result<Vec<Choice>, Problem> {
+        Ok(self.state.engine.plan(plan).await?)
     }
 
     /// The object as it is after an order, or the one given if nothing was to be done.

@@ -17,6 +17,7 @@ mod nodes;
 mod objects;
 mod openapi;
 mod operations;
+mod plans;
 mod problem;
 mod show;
 mod token;

@@ -186,6 +186,12 @@ pub(crate) struct Host {
     pub(crate) name: String,
     /// Whose it is.
     pub(crate) organisation: String,
+    /// The sizes of the nodes on it may add up to so much; 0: to anything.
+    pub(crate) capacity: u32,
+    /// What it costs compared to others.
+    pub(crate) cost: u32,
+    /// Its nodes are to go to other hosts.
+    pub(crate) draining: bool,
 }
 
 /// A host of a document to apply.
@@ -201,6 +207,15 @@ pub(crate) struct HostEntry {
     /// Whose it is.
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
     pub(crate) organisation: String,
+    /// The sizes of the nodes on it may add up to so much; 0: to anything.
+    #[serde(default)]
+    pub(crate) capacity: u32,
+    /// What it costs compared to others.
+    #[serde(default)]
+    pub(crate) cost: u32,
+    /// Its nodes are to go to other hosts.
+    #[serde(default)]
+    pub(crate) draining: bool,
 }
 
 /// What can be changed of a host.
@@ -213,6 +228,15 @@ pub(crate) struct HostSet {
     /// Whose it is.
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
     pub(crate) organisation: String,
+    /// The sizes of the nodes on it may add up to so much; 0: to anything.
+    #[serde(default)]
+    pub(crate) capacity: u32,
+    /// What it costs compared to others; of hosts that are as near the cheapest is chosen.
+    #[serde(default)]
+    pub(crate) cost: u32,
+    /// Its nodes are to go to other hosts.
+    #[serde(default)]
+    pub(crate) draining: bool,
 }
 
 /// An address of a node.
@@ -301,6 +325,55 @@ pub(crate) struct Placement {
     /// The id of a host, or null for none.
     #[schema(pattern = "^[0-9a-f]{16}$", required = true)]
     pub(crate) host: Option<String>,
+}
+
+/// Where a node may be, and what becomes of it when its host dies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Constraints {
+    /// It is started on another host when its host dies. Hence its host stops it when it may be
+    /// taken for dead: after 2.4 seconds without its manager.
+    #[serde(default)]
+    pub(crate) evacuate: bool,
+    /// The id of the one host that it may be on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{16}$")]
+    pub(crate) pin: Option<String>,
+    /// No two nodes of a group are put on one host; empty: of none.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub(crate) group: String,
+    /// What it takes of a host's capacity.
+    #[serde(default = "one")]
+    #[schema(minimum = 1)]
+    pub(crate) size: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Constraints {
+    pub(crate) fn from_record(record: record::Placement) -> Self {
+        Self {
+            evacuate: record.evacuate,
+            pin: record.pin.map(|host| format!("{:016x}", host.bits())),
+            group: record.group,
+            size: record.size,
+        }
+    }
+
+    pub(crate) fn to_record(&self) -> Result<record::Placement, Problem> {
+        if self.size == 0 {
+            return Err(Problem::invalid("The size of a node is at least 1."));
+        }
+        Ok(record::Placement {
+            evacuate: self.evacuate,
+            pin: self.pin.as_deref().map(host).transpose()?,
+            group: text(&self.group)?,
+            size: self.size,
+        })
+    }
 }
 
 /// An address to add to a node.
@@ -625,6 +698,9 @@ impl Host {
             locator: host.to_string(),
             name: record.name,
             organisation: record.organisation,
+            capacity: record.capacity,
+            cost: record.cost,
+            draining: record.draining,
         }
     }
 }
@@ -635,6 +711,9 @@ impl HostSet {
         Ok(record::Host {
             name: text(&self.name)?,
             organisation,
+            capacity: self.capacity,
+            cost: self.cost,
+            draining: self.draining,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use super::call::{Answer, Call};
 use super::idempotency;
-use super::model::{self, AddressSet, NodeAddress, NodeSet, Placement};
+use super::model::{self, AddressSet, Constraints, NodeAddress, NodeSet, Placement};
 use super::problem::Problem;
 use super::show::{self, Shower};
 use super::token::Role;
@@ -204,6 +204,27 @@ pub(super) async fn put_placement(call: Call) -> Result<Answer, Problem> {
     node.home = home;
     call.after(&Name::Node(id), false, &model::Node::from_record(id, node))
         .await
+}
+
+pub(super) async fn get_constraints(call: Call) -> Result<Answer, Problem> {
+    let (id, ..) = own_node(&call, Role::Viewer).await?;
+    let record = call
+        .record::<record::Placement>(&Name::Placement(id))
+        .await?
+        .map_or_else(record::Placement::default, |(record, _)| record);
+    Ok(Answer::ok(&Constraints::from_record(record)))
+}
+
+pub(super) async fn put_constraints(call: Call) -> Result<Answer, Problem> {
+    let set: Constraints = call.json()?;
+    let (id, ..) = own_node(&call, Role::Operator).await?;
+    let record = set.to_record()?;
+    let terms = Terms {
+        unchanged_since: None,
+        dry_run: call.dry_run(),
+    };
+    call.order(Order::SetPlacement(id, record), terms).await?;
+    Ok(Answer::ok(&set))
 }
 
 pub(super) async fn add_address(call: Call) -> Result<Answer, Problem> {

@@ -257,7 +257,7 @@ pub(super) async fn delete_host(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::Empty)
 }
 
-async fn own_host(call: &Call) -> Result<(Locator, record::Host, Revision), Problem> {
+pub(super) async fn own_host(call: &Call) -> Result<(Locator, record::Host, Revision), Problem> {
     let host = path_host(call)?;
     let absent = || Problem::absent("such host");
     let (record, revision) = call.record(&Name::Host(host)).await?.ok_or_else(absent)?;

@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::call::{Answer, Call};
 use super::model::{self, *};
 use super::problem::Problem;
-use super::{apply, audit, moves, nodes, objects, tokens, watch};
+use super::{apply, audit, moves, nodes, objects, plans, tokens, watch};
 
 type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
 type Handler = Box<dyn Fn(Call) -> Answering + Send + Sync>;
@@ -215,6 +215,12 @@ pub(super) fn all() -> Vec<Operation> {
             => objects::put_host).takes::<HostSet>().gives::<Host>().creates(true),
         operation!(delete HOST, "deleteHost", "Deletes a host without nodes."
             => objects::delete_host),
+        operation!(post "/v1/hosts/{host}/drain", "drainHost",
+            "Moves the nodes of a host to others; says which would go where."
+            => plans::drain_host).gives::<plans::PlanShown>(),
+        operation!(get "/v1/plans", "getPlan", "Which nodes would better be where. Nothing is moved."
+            => plans::get_plan).gives::<plans::PlanShown>()
+            .asks("kind", Kind::Text, "`balance`: as full as each other; `consolidate`: on fewer hosts."),
         operation!(post "/v1/hosts/{host}/enrolments", "enrolHost",
             "A one-time token with which the host gets its identity."
             => objects::enrol_host).gives::<Enrolment>().creates(false).without_dry_run()
@@ -233,6 +239,13 @@ pub(super) fn all() -> Vec<Operation> {
         operation!(put "/v1/nodes/{node}/placement", "placeNode",
             "Says on which host a node is to be. Where it runs, it is to end: a move keeps it running."
             => nodes::put_placement).takes::<Placement>().gives::<Node>(),
+        operation!(get "/v1/nodes/{node}/constraints", "getConstraints",
+            "Where a node may be, and what becomes of it when its host dies."
+            => nodes::get_constraints).gives::<Constraints>(),
+        operation!(put "/v1/nodes/{node}/constraints", "putConstraints",
+            "Says where a node may be, and what becomes of it when its host dies."
+            => nodes::put_constraints).takes::<Constraints>().gives::<Constraints>()
+            .unconditional(),
         operation!(post "/v1/nodes/{node}/addresses", "addAddress", "Adds an address to a node."
             => nodes::add_address).takes::<AddressSet>().gives::<Node>().creates(false),
         operation!(delete "/v1/nodes/{node}/addresses/{address}", "deleteAddress",

@@ -102,7 +102,12 @@ impl<'c> Shower<'c> {
                 }
                 None => None,
             },
-            Name::Epoch(_) | Name::Leader | Name::Manager(_) | Name::Term => None,
+            Name::Epoch(_)
+            | Name::Leader
+            | Name::Manager(_)
+            | Name::Placement(_)
+            | Name::Session(_)
+            | Name::Term => None,
         })
     }
 

@@ -76,6 +76,11 @@ pub enum ToManager {
         /// first.
         keys: Vec<Key>,
     },
+    /// The host lives: see [`lease`](super::lease).
+    Beat(u32),
+    /// The ports of the nodes of [`ToAgent::Guarded`] with this number, those that will be there
+    /// included, stop at the end of the host's lease.
+    Guarded(u32),
 }
 
 /// A node that is attached to a host.
@@ -187,6 +192,16 @@ pub enum ToAgent {
     /// There is no such move of this host, or none any more: what there is here of it follows the
     /// mappings of its node.
     NoMove(MoveId),
+    /// The beat with this number is granted: the host's lease counts from when it was sent.
+    Lease(u32),
+    /// The nodes that may be started elsewhere when this host dies. Their ports are to stop at the
+    /// end of its lease.
+    Guarded {
+        /// For [`ToManager::Guarded`].
+        number: u32,
+        /// All of them.
+        nodes: Vec<NodeId>,
+    },
 }
 
 /// A move, as both of its hosts are told of it.

@@ -14,8 +14,11 @@
 //! | `network/VNI` | [`Network`] |
 //! | `node/ID` | [`Node`] |
 //! | `organisation/NAME` | [`Organisation`] |
+//! | `placement/NODE` | [`Placement`]: where a node may be, if anything is said of it |
+//! | `session/LOCATOR` | [`Session`]: who grants leases to a host that has nodes under lease |
 //! | `term` | [`Term`] |
 
+mod lease;
 mod moves;
 
 use std::net::Ipv4Addr;
@@ -27,6 +30,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::moves::MoveId;
 use super::{Key, NodeId};
 use crate::store::Range;
+pub use lease::{Placement, Session};
 pub use moves::{Manager, Move};
 
 /// The key of [`Term`].
@@ -55,6 +59,10 @@ pub enum Name {
     Node(NodeId),
     /// An [`Organisation`].
     Organisation(String),
+    /// A [`Placement`].
+    Placement(NodeId),
+    /// A [`Session`].
+    Session(Locator),
     /// A [`Term`].
     Term,
 }
@@ -73,6 +81,8 @@ impl Name {
             Name::Network(vni) => format!("network/{:06x}", vni.get()).into_bytes(),
             Name::Node(id) => format!("node/{id}").into_bytes(),
             Name::Organisation(name) => format!("organisation/{name}").into_bytes(),
+            Name::Placement(id) => format!("placement/{id}").into_bytes(),
+            Name::Session(host) => format!("session/{:016x}", host.bits()).into_bytes(),
             Name::Term => TERM.to_vec(),
         }
     }
@@ -101,6 +111,8 @@ impl Name {
             "network" => Some(Name::Network(network(rest)?)),
             "node" => Some(Name::Node(NodeId(hex(rest, 16)?))),
             "organisation" => Some(Name::Organisation(rest.into())),
+            "placement" => Some(Name::Placement(NodeId(hex(rest, 16)?))),
+            "session" => Some(Name::Session(locator(rest)?)),
             _ => None,
         }
     }
@@ -247,12 +259,21 @@ pub struct Rule {
 }
 
 /// A host that may serve nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// What people call it.
     pub name: String,
     /// Its organisation.
     pub organisation: String,
+    /// The sizes of the nodes on it may add up to so much; 0: to anything.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub capacity: u32,
+    /// What it costs compared to others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cost: u32,
+    /// Its nodes are to go to other hosts.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
 }
 
 /// The boots of a host.
@@ -263,6 +284,9 @@ pub struct Epoch {
     /// Boots up to this one are known to be dead, whatever they say (`MV7`).
     #[serde(default)]
     pub fenced: u32,
+    /// That is known of the nodes under lease alone ([`Session::guarded`]): all others may run on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_lease: bool,
 }
 
 impl Epoch {
@@ -521,6 +545,8 @@ mod tests {
             Name::Network(vni),
             Name::Node(NodeId(0xabc)),
             Name::Organisation("one/two".into()),
+            Name::Placement(NodeId(0xabc)),
+            Name::Session(host(3)),
             Name::Term,
         ];
         assert!(names.is_sorted() && names.iter().map(Name::bytes).is_sorted());
@@ -600,13 +626,9 @@ mod tests {
     fn epochs_before_the_present_and_fenced_ones_are_over() {
         let epoch = Epoch {
             current: 5,
-            fenced: 0,
+            ..Epoch::default()
         };
         assert!(epoch.is_over(4) && !epoch.is_over(5) && !epoch.is_over(6));
-        assert!(Epoch {
-            current: 5,
-            fenced: 5
-        }
-        .is_over(5));
+        assert!(Epoch { fenced: 5, ..epoch }.is_over(5));
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Host {
     pub(super) epoch: u32,
     /// Counts the agents that were started.
     pub(super) life: u32,
+    /// Counts the boots.
+    pub(super) boots: u32,
     pub(super) agent: Option<Agent>,
     pub(super) kernel: Kernel,
     pub(super) image: Option<Image>,
@@ -46,6 +48,7 @@ impl Host {
             locator,
             epoch: 0,
             life: 0,
+            boots: 0,
             agent: None,
             kernel: Kernel::default(),
             image: None,
@@ -117,6 +120,7 @@ impl World {
             // The host is booted: nothing but its disk is as it was.
             this.up = true;
             this.epoch += 1;
+            this.boots += 1;
             this.kernel = Kernel::default();
             let keys: Vec<_> = this.assigned.iter().copied().collect();
             for key in keys {
@@ -155,7 +159,7 @@ impl World {
         self.agent_output(host, out)
     }
 
-    fn host_time(&self, host: u32) -> Time {
+    pub(super) fn host_time(&self, host: u32) -> Time {
         self.now + self.hosts[host as usize].ahead
     }
 
@@ -234,6 +238,8 @@ impl World {
                     let life = self.hosts[host as usize].life;
                     self.after(wait, Event::Agent(host, life, AgentEvent::Stop(key)));
                 }
+                Output::Lease { from } => self.renew_lease(host, from),
+                Output::Guard { number, nodes } => self.guard(host, number, nodes),
                 Output::Peers(id, keys) => {
                     let peers = self.hosts[host as usize].kernel.peers(&keys);
                     let life = self.hosts[host as usize].life;

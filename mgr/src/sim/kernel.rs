@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ovnet_engine::Locator;
 
 use crate::core::agent::kernel::{Mapping, Operation, Place};
-use crate::core::{Generation, Key, NodeId};
+use crate::core::{Generation, Key, NodeId, Time};
 
 /// A host's kernel.
 #[derive(Debug, Default)]
@@ -22,6 +22,14 @@ pub(super) struct Kernel {
     forgotten: BTreeMap<Key, Generation>,
     /// Operations that the rule of generations refused.
     pub(super) refused: u64,
+    /// Until when the lease lasts, by the host's clock; none: it does not.
+    pub(super) lease: Option<Time>,
+    /// Nodes whose ports stop at its end.
+    pub(super) guarded: BTreeSet<NodeId>,
+    /// Those that are to, once there is a lease.
+    pub(super) wanted: Option<(u32, BTreeSet<NodeId>)>,
+    /// Addresses of ports that have stopped, whose mappings are local still.
+    pub(super) stopped: BTreeSet<Key>,
 }
 
 /// What a packet finds.
@@ -76,8 +84,34 @@ impl Kernel {
         if mapping.place != Place::Local {
             self.frozen.remove(&key);
         }
-        self.mappings.insert(key, mapping);
+        let news = self
+            .mappings
+            .insert(key, mapping)
+            .is_none_or(|known| known.generation < mapping.generation);
+        if news {
+            self.stopped.remove(&key);
+        }
+        self.check(key);
         Ok(())
+    }
+
+    /// A port under lease carries nothing without one.
+    fn check(&mut self, key: Key) {
+        let guarded = self
+            .ports
+            .get(&key)
+            .is_some_and(|node| self.guarded.contains(node));
+        if self.lease.is_none() && guarded && self.is_local(key) {
+            self.stopped.insert(key);
+        }
+    }
+
+    /// The lease has ended.
+    pub(super) fn end_lease(&mut self) {
+        self.lease = None;
+        for key in self.locals() {
+            self.check(key);
+        }
     }
 
     pub(super) fn attach(&mut self, key: Key, node: NodeId) {
@@ -86,15 +120,16 @@ impl Kernel {
 
     /// Detaches a node; whether it was reachable.
     pub(super) fn detach(&mut self, key: Key) -> bool {
+        let reachable = self.is_local(key);
         self.ports.remove(&key);
         self.frozen.remove(&key);
-        let local = self
-            .mappings
-            .get_mut(&key)
-            .filter(|mapping| mapping.place == Place::Local);
-        local
-            .map(|mapping| mapping.place = Place::Pending)
-            .is_some()
+        self.stopped.remove(&key);
+        if let Some(mapping) = self.mappings.get_mut(&key) {
+            if mapping.place == Place::Local {
+                mapping.place = Place::Pending;
+            }
+        }
+        reachable
     }
 
     /// Freezes a node; which of its addresses are frozen.
@@ -128,18 +163,18 @@ impl Kernel {
     pub(super) fn is_local(&self, key: Key) -> bool {
         self.mappings
             .get(&key)
-            .is_some_and(|mapping| mapping.place == Place::Local)
+            .is_some_and(|mapping| mapping.place == Place::Local && !self.stopped.contains(&key))
     }
 
     pub(super) fn locals(&self) -> BTreeSet<Key> {
-        let local =
-            |(key, mapping): (&Key, &Mapping)| (mapping.place == Place::Local).then_some(*key);
-        self.mappings.iter().filter_map(local).collect()
+        let local = |key: &&Key| self.is_local(**key);
+        self.mappings.keys().filter(local).copied().collect()
     }
 
     pub(super) fn look_up(&self, key: Key) -> Found {
         match self.mappings.get(&key).map(|mapping| mapping.place) {
             None => Found::Nothing,
+            Some(Place::Local) if self.stopped.contains(&key) => Found::Drop,
             Some(Place::Local) => match self.ports.get(&key) {
                 Some(_) if self.frozen.contains_key(&key) => Found::Forward(self.frozen[&key]),
                 Some(node) => Found::Node(*node),

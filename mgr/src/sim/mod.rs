@@ -22,6 +22,7 @@ mod check;
 mod fault;
 mod host;
 mod kernel;
+mod lease;
 mod manager;
 mod network;
 mod queue;
@@ -159,6 +160,10 @@ enum Event {
     /// A node that was never bound to a host is to be stopped there.
     Withdraw(u32, Key),
     Expire(Lease, Time),
+    /// The lease of a host in that boot may have ended.
+    LeaseEnd(u32, u32),
+    /// A host is booted if its boot is over for everybody else.
+    Boot(u32),
     Order,
     Burst,
     Fault,
@@ -320,6 +325,8 @@ impl World {
             Event::Place(key) => self.place(key),
             Event::Withdraw(host, key) => self.withdraw(host, key),
             Event::Expire(lease, due) => self.expire(lease, due),
+            Event::LeaseEnd(host, boots) => self.lease_ends(host, boots),
+            Event::Boot(host) => self.boot(host),
             Event::Order => {
                 self.order();
                 Ok(())

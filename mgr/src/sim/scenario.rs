@@ -37,6 +37,8 @@ pub struct Scenario {
     pub bursts: Duration,
     /// Packets in a burst, which one host sends.
     pub packets: u32,
+    /// One in so many nodes may be started elsewhere when its host dies; 0 for none.
+    pub guarded: u64,
     /// Something that crashes at a certain step, besides.
     pub crash: Option<(u64, Victim)>,
     /// Keep what happens, for [`super::Failure::trace`].
@@ -74,6 +76,7 @@ impl Scenario {
         let managers = one_in([1, 2, 3]) as u32;
         let queue = one_in([2, 16, 1024]) as usize;
         let rate = one_in([20, 1000, 100_000]) as u32;
+        let guarded = one_in([0, 2, 5]);
         let millis = Duration::from_millis;
         Scenario {
             seed,
@@ -90,6 +93,7 @@ impl Scenario {
             orders: millis(100),
             bursts: millis(20),
             packets: 6,
+            guarded,
             crash: None,
             trace: false,
             agent: agent::Config {
@@ -126,6 +130,7 @@ impl Scenario {
                 sweep: 50,
                 tries: 10,
                 campaign: millis(100),
+                emptying: shard::Emptying::default(),
                 moves: shard::Patience {
                     prepare: Duration::from_secs(3),
                     armed: Duration::from_secs(6),
@@ -157,6 +162,7 @@ impl Scenario {
             orders: Duration::from_millis(2),
             bursts: Duration::from_micros(500),
             packets: 16,
+            guarded: 0,
             crash: None,
             trace: false,
             agent: agent::Config {

@@ -11,7 +11,7 @@ use super::manager::Manager;
 use super::{AgentEvent, Broken, Event, ManagerEvent, World};
 use crate::core::agent::kernel::Event as KernelEvent;
 use crate::core::record::{
-    self, Address, Home, Host as HostRecord, Mapping, Name, Network, Node, Organisation,
+    self, Address, Home, Host as HostRecord, Mapping, Name, Network, Node, Organisation, Placement,
 };
 use crate::core::shard::Order;
 use crate::core::{Key, NodeId};
@@ -40,6 +40,7 @@ impl World {
             let record = HostRecord {
                 name,
                 organisation: ORGANISATION.into(),
+                ..HostRecord::default()
             };
             self.store
                 .begin_with(Name::Host(locator), record::encode(&record));
@@ -78,6 +79,14 @@ impl World {
                 moving: None,
             };
             self.store.begin_with(Name::Node(id), record::encode(&node));
+            if self.scenario.guarded > 0 && u64::from(i) % self.scenario.guarded == 0 {
+                let placement = Placement {
+                    evacuate: true,
+                    ..Placement::default()
+                };
+                self.store
+                    .begin_with(Name::Placement(id), record::encode(&placement));
+            }
             self.hosts[host as usize].assigned.insert(key);
             self.nodes.push((id, vni));
         }

@@ -135,6 +135,8 @@ pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
             r#move: id.0,
             keys: keys(all),
         }),
+        ToManager::Beat(number) => Message::Beat(number),
+        ToManager::Guarded(number) => Message::Guarded(number),
     };
     wire::ToManager {
         message: Some(message),
@@ -200,6 +202,8 @@ pub(super) fn read_to_manager(message: wire::ToManager) -> Option<ToManager> {
             id: MoveId(it.r#move),
             keys: read_keys(it.keys)?,
         },
+        Message::Beat(number) => ToManager::Beat(number),
+        Message::Guarded(number) => ToManager::Guarded(number),
     })
 }
 
@@ -401,6 +405,11 @@ pub(super) fn to_agent(message: ToAgent) -> wire::ToAgent {
         }),
         ToAgent::Move(it) => Message::Move(moves::told(it)),
         ToAgent::NoMove(id) => Message::NoMove(id.0),
+        ToAgent::Lease(number) => Message::Lease(number),
+        ToAgent::Guarded { number, nodes } => Message::Guarded(to::Guarded {
+            number,
+            nodes: nodes.into_iter().map(|node| node.0).collect(),
+        }),
     };
     wire::ToAgent {
         message: Some(message),
@@ -462,6 +471,11 @@ pub(super) fn read_to_agent(message: wire::ToAgent) -> Option<ToAgent> {
         },
         Message::Move(it) => ToAgent::Move(moves::read_told(it)?),
         Message::NoMove(id) => ToAgent::NoMove(MoveId(id)),
+        Message::Lease(number) => ToAgent::Lease(number),
+        Message::Guarded(it) => ToAgent::Guarded {
+            number: it.number,
+            nodes: it.nodes.into_iter().map(NodeId).collect(),
+        },
     })
 }
 
@@ -515,6 +529,8 @@ mod tests {
             ToManager::Forget(vec![at(1), at(2)]),
             ToManager::Ack(u32::MAX),
             ToManager::Report(report),
+            ToManager::Beat(u32::MAX),
+            ToManager::Guarded(4),
         ] {
             assert_eq!(read_to_manager(to_manager(message.clone())), Some(message));
         }

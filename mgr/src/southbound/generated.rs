@@ -103,7 +103,10 @@ pub mod sighting {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToManager {
-    #[prost(oneof = "to_manager::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(
+        oneof = "to_manager::Message",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+    )]
     pub message: ::core::option::Option<to_manager::Message>,
 }
 /// Nested message and enum types in `ToManager`.
@@ -201,6 +204,10 @@ pub mod to_manager {
         Step(Step),
         #[prost(message, tag = "11")]
         Peers(Peers),
+        #[prost(uint32, tag = "12")]
+        Beat(u32),
+        #[prost(uint32, tag = "13")]
+        Guarded(u32),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -294,7 +301,10 @@ pub struct Rule {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToAgent {
-    #[prost(oneof = "to_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(
+        oneof = "to_agent::Message",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+    )]
     pub message: ::core::option::Option<to_agent::Message>,
 }
 /// Nested message and enum types in `ToAgent`.
@@ -427,6 +437,14 @@ pub mod to_agent {
         #[prost(uint32, repeated, tag = "7")]
         pub admitted_by: ::prost::alloc::vec::Vec<u32>,
     }
+    /// Nodes that may be started elsewhere when the host dies.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Guarded {
+        #[prost(uint32, tag = "1")]
+        pub number: u32,
+        #[prost(fixed64, repeated, tag = "2")]
+        pub nodes: ::prost::alloc::vec::Vec<u64>,
+    }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Seat {
         #[prost(fixed64, tag = "1")]
@@ -488,6 +506,10 @@ pub mod to_agent {
         Move(Move),
         #[prost(fixed64, tag = "11")]
         NoMove(u64),
+        #[prost(uint32, tag = "12")]
+        Lease(u32),
+        #[prost(message, tag = "13")]
+        Guarded(Guarded),
     }
 }
 /// How far a move has come.

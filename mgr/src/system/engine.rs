@@ -11,8 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::api::Refusals;
 use crate::core::message::{ToAgent, ToManager};
+use crate::core::placement::Choice;
 use crate::core::shard::{
-    Alarm, Config, Counters, Done, Flight, Input, Order, Output, Refusal, SessionId, Shard, Terms,
+    Alarm, Config, Counters, Done, Flight, Input, Order, Output, Plan, Refusal, SessionId, Shard,
+    Terms,
 };
 use crate::core::{record, Time};
 use crate::metrics::Metrics;
@@ -41,6 +43,7 @@ enum Ask {
     ),
     Received(SessionId, ToManager),
     Closed(SessionId),
+    Plan(Plan, oneshot::Sender<Vec<Choice>>),
 }
 
 /// How others reach the engine.
@@ -62,6 +65,14 @@ impl Handle {
             return Err(Refusal::Unavailable);
         }
         answer.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+
+    /// What would go where, as this manager sees it now.
+    pub(crate) async fn plan(&self, plan: Plan) -> std::result::Result<Vec<Choice>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.asks.send(Ask::Plan(plan, reply)).await;
+        asked.map_err(|_| Refusal::Unavailable)?;
+        answer.await.map_err(|_| Refusal::Unavailable)
     }
 
     /// A connection of an agent, whose certificate says it is this host's, and what to send it.
@@ -120,7 +131,13 @@ impl Engine {
                 (host, "CLAIM", format!("node {node} {key}"))
             }
             Alarm::UnknownHost(host) | Alarm::DeadHost(host, _) => (host, "CONNECT", String::new()),
-            Alarm::Behind(..) | Alarm::Sighted(..) | Alarm::Stuck(..) => return,
+            Alarm::Behind(..)
+            | Alarm::Sighted(..)
+            | Alarm::Stuck(..)
+            | Alarm::Suspect(_)
+            | Alarm::Fenced(..)
+            | Alarm::Silence(..)
+            | Alarm::NoPlace(..) => return,
         };
         let (who, why) = (format!("host {host}"), alarm.to_string());
         self.refusals.keep(&who, method, &target, 403, &why);
@@ -267,6 +284,8 @@ impl Engine {
                 self.input(Input::Received(session, message));
             }
             Ask::Received(..) => {}
+            // Whoever asked may be gone.
+            Ask::Plan(plan, reply) => drop(reply.send(self.shard.plan_moves(plan))),
             Ask::Closed(session) => {
                 if self.sessions.remove(&session).is_some() {
                     self.input(Input::Closed(session));

@@ -100,11 +100,13 @@ pub enum DropReason {
     NotAuthorised = 41,
     /// A rule of the network, or what it does without one, refuses the packet.
     Policy = 42,
+    /// The port is under the lease of this host, which has ended: its node may be elsewhere by now.
+    Fenced = 43,
 }
 
 impl DropReason {
     /// How many reasons there are; every reason as a number is smaller.
-    pub const COUNT: usize = 43;
+    pub const COUNT: usize = 44;
 
     /// Every reason, in the order of its number.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -151,6 +153,7 @@ impl DropReason {
         DropReason::ForwardLoop,
         DropReason::NotAuthorised,
         DropReason::Policy,
+        DropReason::Fenced,
     ];
 
     /// The word of the netlink specification.
@@ -200,6 +203,7 @@ impl DropReason {
             DropReason::ForwardLoop => "forward-loop",
             DropReason::NotAuthorised => "not-authorised",
             DropReason::Policy => "policy",
+            DropReason::Fenced => "fenced",
         }
     }
 
@@ -293,6 +297,10 @@ impl DropReason {
             DropReason::Policy => {
                 "A rule of the network, or what it does without one, refuses the packet."
             }
+            DropReason::Fenced => {
+                "The port is under the lease of this host, which has ended: its node may be \
+                 elsewhere by now."
+            }
         }
     }
 
@@ -343,6 +351,7 @@ impl DropReason {
             40 => Some(DropReason::ForwardLoop),
             41 => Some(DropReason::NotAuthorised),
             42 => Some(DropReason::Policy),
+            43 => Some(DropReason::Fenced),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use super::first_net;
 use crate::{
     host::Host,
     net::{
+        alarm::Alarmed,
         namespace::{Namespaced, Net, Registry},
         work::Worker,
     },
@@ -51,6 +52,10 @@ impl Worker for Probe {
     fn work(&self) -> Option<u32> {
         None
     }
+}
+
+impl Alarmed for Probe {
+    fn alarm(&self) {}
 }
 
 impl Namespaced for Probe {

@@ -3,7 +3,7 @@
 //! Tests of `net::rcu`.
 
 use super::{beside, shared, soon, Counted};
-use crate::net::rcu::{barrier, Rcu, RcuCell};
+use crate::net::rcu::{barrier, Rcu, RcuCell, Ready};
 use kernel::{
     prelude::*,
     sync::{atomic::Relaxed, rcu::read_lock, Arc},
@@ -24,13 +24,31 @@ mod suite {
         let dropped = shared()?;
         let cell = RcuCell::empty();
         assert_eq!(seen(&cell), None);
-        cell.set(Some(Counted::new(1, &dropped)))?;
+        cell.put(Some(Ready::new(Counted::new(1, &dropped))?));
         assert_eq!(seen(&cell), Some(1));
-        cell.set(Some(Counted::new(2, &dropped)))?;
+        cell.put(Some(Ready::new(Counted::new(2, &dropped))?));
         assert_eq!(seen(&cell), Some(2));
-        cell.set(None)?;
+        cell.put(None);
         assert_eq!(seen(&cell), None);
         barrier();
+        assert_eq!(dropped.load(Relaxed), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_that_is_handed_over_is_in_the_other_cell_and_whole() -> Result {
+        let dropped = shared()?;
+        let (cell, other) = (RcuCell::empty(), RcuCell::empty());
+        cell.put(Some(Ready::new(Counted::new(1, &dropped))?));
+        other.put(Some(Ready::new(Counted::new(2, &dropped))?));
+        cell.hand_to(&other);
+        assert_eq!((seen(&cell), seen(&other)), (None, Some(1)));
+        // Nothing is handed over: what the other has stays.
+        cell.hand_to(&other);
+        assert_eq!((seen(&cell), seen(&other)), (None, Some(1)));
+        barrier();
+        assert_eq!(dropped.load(Relaxed), 1);
+        drop(other);
         assert_eq!(dropped.load(Relaxed), 2);
         Ok(())
     }
@@ -39,7 +57,7 @@ mod suite {
     fn a_cell_drops_its_value_when_it_is_dropped() -> Result {
         let dropped = shared()?;
         let cell = RcuCell::empty();
-        cell.set(Some(Counted::new(1, &dropped)))?;
+        cell.put(Some(Ready::new(Counted::new(1, &dropped))?));
         drop(cell);
         assert_eq!(dropped.load(Relaxed), 1);
         Ok(())
@@ -49,12 +67,15 @@ mod suite {
     fn a_replaced_value_lives_as_long_as_its_reader() -> Result {
         let (dropped, reading, replaced) = (shared()?, shared()?, shared()?);
         let cell = Arc::new(RcuCell::empty(), GFP_KERNEL)?;
-        cell.set(Some(Counted::new(1, &dropped)))?;
+        cell.put(Some(Ready::new(Counted::new(1, &dropped))?));
         let second = Counted::new(2, &dropped);
         let writer = {
             let (cell, reading, replaced) = (cell.clone(), reading.clone(), replaced.clone());
             move || {
-                if soon(|| reading.load(Relaxed) == 1) && cell.set(Some(second)).is_ok() {
+                if let (true, Ok(second)) =
+                    (soon(|| reading.load(Relaxed) == 1), Ready::new(second))
+                {
+                    cell.put(Some(second));
                     replaced.store(1, Relaxed);
                 }
             }

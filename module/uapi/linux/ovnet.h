@@ -14,6 +14,7 @@
 #define OVNET_GEN_MAX	9223372036854775807
 #define OVNET_TTL_MAX	604800000
 #define OVNET_TRACE_MAX	9216
+#define OVNET_LEASE_MAX	3600000
 
 /**
  * enum ovnet_mapping_state - Where the node of a mapping is, as this host
@@ -48,12 +49,16 @@ enum ovnet_mapping_state {
  * @OVNET_PORT_STATE_FROZEN: The node pauses here: the port carries nothing of
  *   it. What is for it waits, or is forwarded to the locator given.
  * @OVNET_PORT_STATE_INACTIVE: The node is elsewhere; the port carries nothing.
+ * @OVNET_PORT_STATE_FENCED: The lease of this host ended while the node was
+ *   here: the node may be elsewhere by now. The port carries nothing until a
+ *   greater generation says that the node is here.
  */
 enum ovnet_port_state {
 	OVNET_PORT_STATE_ACTIVE,
 	OVNET_PORT_STATE_STANDBY,
 	OVNET_PORT_STATE_FROZEN,
 	OVNET_PORT_STATE_INACTIVE,
+	OVNET_PORT_STATE_FENCED,
 };
 
 /**
@@ -145,6 +150,8 @@ enum ovnet_action {
  * @OVNET_EVENT_KIND_REFUSED: A packet was not-authorised, or refused by
  *   policy: address is that of the node here, peer-vni and peer-address are
  *   those of the other one.
+ * @OVNET_EVENT_KIND_FENCED: The lease of this host has ended, and its ports
+ *   under lease carry nothing any more.
  */
 enum ovnet_event_kind {
 	OVNET_EVENT_KIND_MISS,
@@ -157,6 +164,7 @@ enum ovnet_event_kind {
 	OVNET_EVENT_KIND_CLAIM,
 	OVNET_EVENT_KIND_STALE,
 	OVNET_EVENT_KIND_REFUSED,
+	OVNET_EVENT_KIND_FENCED,
 };
 
 /**
@@ -250,6 +258,8 @@ enum ovnet_stats_scope {
  *   send to those of the other.
  * @OVNET_DROP_REASON_POLICY: A rule of the network, or what it does without
  *   one, refuses the packet.
+ * @OVNET_DROP_REASON_FENCED: The port is under the lease of this host, which
+ *   has ended: its node may be elsewhere by now.
  */
 enum ovnet_drop_reason {
 	OVNET_DROP_REASON_MALFORMED,
@@ -295,6 +305,7 @@ enum ovnet_drop_reason {
 	OVNET_DROP_REASON_FORWARD_LOOP,
 	OVNET_DROP_REASON_NOT_AUTHORISED,
 	OVNET_DROP_REASON_POLICY,
+	OVNET_DROP_REASON_FENCED,
 };
 
 /**
@@ -404,6 +415,8 @@ enum {
 	OVNET_A_HOST_MAPPINGS,
 	OVNET_A_HOST_RESOLVER,
 	OVNET_A_HOST_MAPPINGS_MAX,
+	OVNET_A_HOST_LEASE,
+	OVNET_A_HOST_LEASE_FROM,
 
 	__OVNET_A_HOST_MAX,
 	OVNET_A_HOST_MAX = (__OVNET_A_HOST_MAX - 1)
@@ -440,6 +453,7 @@ enum {
 	OVNET_A_PORT_IDLE,
 	OVNET_A_PORT_SLOT,
 	OVNET_A_PORT_NODE,
+	OVNET_A_PORT_LEASE,
 
 	__OVNET_A_PORT_MAX,
 	OVNET_A_PORT_MAX = (__OVNET_A_PORT_MAX - 1)

@@ -285,7 +285,7 @@ mod tests {
 
     use super::*;
     use crate::message::encode;
-    use crate::{Fidelity, MappingState, PortState, ResolverState, Source, SourceCheck};
+    use crate::{Fidelity, Lease, MappingState, PortState, ResolverState, Source, SourceCheck};
 
     const FLAGS: NlmF = NlmF::REQUEST.union(NlmF::ACK);
 
@@ -320,13 +320,23 @@ mod tests {
             ]
         );
         assert_eq!(sent(Command::HostGet, host_key(None).unwrap()), [3, 1, 0, 0]);
-        let host = HostSet { locator: None, resolver: Some(ResolverState::Ready), mappings_max: Some(9) };
+        let host = HostSet { locator: None, resolver: Some(ResolverState::Ready), mappings_max: Some(9), lease: None };
         assert_eq!(
             sent(Command::HostSet, host.attrs().unwrap()),
             [
                 1, 1, 0, 0,
                 8, 0, 4, 0, 1, 0, 0, 0,
                 8, 0, 5, 0, 9, 0, 0, 0,
+            ]
+        );
+        let lease = Lease { length: Duration::from_millis(2400), from: Some(7) };
+        let host = HostSet { lease: Some(lease), ..HostSet::default() };
+        assert_eq!(
+            sent(Command::HostSet, host.attrs().unwrap()),
+            [
+                1, 1, 0, 0,
+                8, 0, 6, 0, 0x60, 9, 0, 0,
+                12, 0, 7, 0, 7, 0, 0, 0, 0, 0, 0, 0,
             ]
         );
     }
@@ -355,6 +365,7 @@ mod tests {
         let port = PortSet {
             mac: Some(Mac([2, 0, 0, 0, 0, 9])),
             gen: Some(1 << 40),
+            lease: Some(true),
             ..PortSet::new(device, vni(), NODE)
         };
         assert_eq!(
@@ -367,6 +378,7 @@ mod tests {
                 8, 0, 6, 0, 10, 0, 0, 3,
                 10, 0, 7, 0, 2, 0, 0, 0, 0, 9, 0, 0,
                 12, 0, 8, 0, 0, 0, 0, 0, 0, 1, 0, 0,
+                5, 0, 17, 0, 1, 0, 0, 0,
             ]
         );
         let here = Device::here(5);

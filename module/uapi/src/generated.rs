@@ -21,12 +21,14 @@ pub const GEN_MAX: u64 = 9_223_372_036_854_775_807;
 pub const TTL_MAX: u32 = 604_800_000;
 /// The longest packet that can be traced, in bytes.
 pub const TRACE_MAX: u32 = 9_216;
+/// The longest lease of a host, in milliseconds; an hour.
+pub const LEASE_MAX: u32 = 3_600_000;
 
 /// Commands of the family.
 #[neli_enum(serialized_type = "u8")]
 pub enum Command {
     /// Give this host its locator; refused if it has another one and has ports or mappings. Or say
-    /// who finds mappings, or how many are kept.
+    /// who finds mappings, how many are kept, or how long its lease lasts.
     HostSet = 1,
     /// Take this host's locator away. Refused while it has ports or mappings.
     HostDel = 2,
@@ -130,6 +132,12 @@ pub enum HostAttr {
     /// The most mappings this host keeps (default 4194304). When that many are there, the longest
     /// unused one with a hard TTL makes room.
     MappingsMax = 5,
+    /// For how many milliseconds ports under lease may carry packets still; 0: they must not.
+    /// Absent in an answer: there never was a lease. Setting it again renews it.
+    Lease = 6,
+    /// The moment from which the lease counts, in milliseconds of CLOCK_BOOTTIME. Absent: when the
+    /// request is served.
+    LeaseFrom = 7,
 }
 
 impl HostAttr {
@@ -142,6 +150,8 @@ impl HostAttr {
             HostAttr::Mappings => Some("mappings"),
             HostAttr::Resolver => Some("resolver"),
             HostAttr::MappingsMax => Some("mappings-max"),
+            HostAttr::Lease => Some("lease"),
+            HostAttr::LeaseFrom => Some("lease-from"),
             HostAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -212,7 +222,7 @@ pub enum PortAttr {
     /// than the known one.
     Gen = 8,
     /// Active unless said otherwise, or standby if the port has a node id. A request may not ask
-    /// for inactive.
+    /// for inactive or fenced.
     State = 9,
     /// Of a frozen port: the host that gets what arrives meanwhile. Absent: it waits here.
     Locator = 10,
@@ -233,6 +243,9 @@ pub enum PortAttr {
     /// keeps it. Such a port begins in state standby unless said otherwise. 0, the default, is
     /// none.
     Node = 16,
+    /// 1: the port carries packets only while the lease of this host lasts; 0, the default, whether
+    /// there is one or not.
+    Lease = 17,
 }
 
 impl PortAttr {
@@ -256,6 +269,7 @@ impl PortAttr {
             PortAttr::Idle => Some("idle"),
             PortAttr::Slot => Some("slot"),
             PortAttr::Node => Some("node"),
+            PortAttr::Lease => Some("lease"),
             PortAttr::UnrecognizedConst(_) => None,
         }
     }
@@ -881,6 +895,9 @@ pub enum PortState {
     Frozen = 2,
     /// The node is elsewhere; the port carries nothing.
     Inactive = 3,
+    /// The lease of this host ended while the node was here: the node may be elsewhere by now. The
+    /// port carries nothing until a greater generation says that the node is here.
+    Fenced = 4,
 }
 
 impl PortState {
@@ -892,6 +909,7 @@ impl PortState {
             PortState::Standby => Some("standby"),
             PortState::Frozen => Some("frozen"),
             PortState::Inactive => Some("inactive"),
+            PortState::Fenced => Some("fenced"),
             PortState::UnrecognizedConst(_) => None,
         }
     }
@@ -1041,6 +1059,8 @@ pub enum EventKind {
     /// A packet was not-authorised, or refused by policy: address is that of the node here,
     /// peer-vni and peer-address are those of the other one.
     Refused = 9,
+    /// The lease of this host has ended, and its ports under lease carry nothing any more.
+    Fenced = 10,
 }
 
 impl EventKind {
@@ -1058,6 +1078,7 @@ impl EventKind {
             EventKind::Claim => Some("claim"),
             EventKind::Stale => Some("stale"),
             EventKind::Refused => Some("refused"),
+            EventKind::Fenced => Some("fenced"),
             EventKind::UnrecognizedConst(_) => None,
         }
     }

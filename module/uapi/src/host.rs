@@ -2,6 +2,8 @@
 
 //! Hosts: this one and those the mappings point to, each by its locator.
 
+use std::time::Duration;
+
 use ovnet_engine::Locator;
 
 use crate::attrs::{malformed, require, AttrSet, Reader, Writer};
@@ -22,6 +24,9 @@ pub struct Host {
     pub resolver: Option<ResolverState>,
     /// The most mappings that are kept; of the host that answers only.
     pub mappings_max: Option<u32>,
+    /// What is left of its lease; zero: it has ended. Absent: there never was one. Of the host that
+    /// answers only.
+    pub lease: Option<Duration>,
 }
 
 /// What to change about this host; what is absent stays as it is.
@@ -33,6 +38,17 @@ pub struct HostSet {
     pub resolver: Option<ResolverState>,
     /// The most mappings that are kept, from 1.
     pub mappings_max: Option<u32>,
+    /// How long ports under lease may carry packets.
+    pub lease: Option<Lease>,
+}
+
+/// A lease of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// How long it lasts; zero ends it. To the millisecond, and an hour at most.
+    pub length: Duration,
+    /// From which moment, in milliseconds of CLOCK_BOOTTIME; absent: from now.
+    pub from: Option<u64>,
 }
 
 impl HostSet {
@@ -44,6 +60,11 @@ impl HostSet {
             HostAttr::MappingsMax,
             self.mappings_max.map(u32::to_ne_bytes),
         )?;
+        if let Some(lease) = self.lease {
+            let length = u32::try_from(lease.length.as_millis()).unwrap_or(u32::MAX);
+            attrs.put(HostAttr::Lease, length.to_ne_bytes())?;
+            attrs.put_some(HostAttr::LeaseFrom, lease.from.map(u64::to_ne_bytes))?;
+        }
         Ok(attrs)
     }
 }
@@ -65,6 +86,7 @@ impl Record for Host {
             mappings: attrs.u32(HostAttr::Mappings)?.unwrap_or(0),
             resolver: attrs.u32(HostAttr::Resolver)?.map(ResolverState::from),
             mappings_max: attrs.u32(HostAttr::MappingsMax)?,
+            lease: attrs.duration(HostAttr::Lease)?,
         })
     }
 }
@@ -107,10 +129,12 @@ mod tests {
         let settings = [
             8, 0, 4, 0, 2, 0, 0, 0,
             8, 0, 5, 0, 0, 0, 0x40, 0,
+            8, 0, 6, 0, 0x60, 9, 0, 0,
         ];
         let host = Host::parse(&[&HOST[..28], &settings].concat()).unwrap();
         assert_eq!(host.resolver, Some(ResolverState::Holding));
         assert_eq!(host.mappings_max, Some(1 << 22));
+        assert_eq!(host.lease, Some(Duration::from_millis(2400)));
     }
 
     #[test]

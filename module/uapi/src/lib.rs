@@ -46,7 +46,7 @@ pub use generated::{
     Action, Direction, EventKind, Fidelity, Form, MappingState, PortState, ResolverState,
     SourceCheck, StatsScope, TraceStepKind, TraceVerdict,
 };
-pub use host::{Host, HostSet};
+pub use host::{Host, HostSet, Lease};
 pub use mapping::{BatchResult, Mapping, MappingSet};
 pub use netns::NetnsIds;
 pub use network::{Network, NetworkSet};

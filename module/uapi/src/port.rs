@@ -48,6 +48,8 @@ pub struct Port {
     pub idle: Option<Duration>,
     /// Which node of the provisioning data it is; absent: none.
     pub node: Option<u64>,
+    /// Whether it carries packets only while the lease of its host lasts.
+    pub lease: bool,
 }
 
 /// Addresses a node may send from beside its own.
@@ -128,6 +130,8 @@ pub struct PortSet<'fd> {
     pub sources: Option<Vec<Source>>,
     /// Which node of the provisioning data it is; 0: none; absent: as it is, or none.
     pub node: Option<u64>,
+    /// Whether it carries packets only while the lease of its host lasts; absent: as it is, or not.
+    pub lease: Option<bool>,
 }
 
 impl Device<'_> {
@@ -167,6 +171,7 @@ impl<'fd> PortSet<'fd> {
             slot: None,
             sources: None,
             node: None,
+            lease: None,
         }
     }
 
@@ -185,6 +190,7 @@ impl<'fd> PortSet<'fd> {
         attrs.put_some(PortAttr::SourceCheck, check)?;
         attrs.put_some(PortAttr::Slot, self.slot.map(|slot| [slot]))?;
         attrs.put_some(PortAttr::Node, self.node.map(u64::to_ne_bytes))?;
+        attrs.put_some(PortAttr::Lease, self.lease.map(|lease| [u8::from(lease)]))?;
         match self.sources.as_deref() {
             None => {}
             Some([]) => Source::NONE.put(&mut attrs)?,
@@ -220,6 +226,7 @@ impl Record for Port {
             parked: attrs.u32(PortAttr::Parked)?,
             idle: attrs.duration(PortAttr::Idle)?,
             node: attrs.u64(PortAttr::Node)?,
+            lease: attrs.u8(PortAttr::Lease)? == Some(1),
         })
     }
 }
@@ -252,6 +259,7 @@ mod tests {
             8, 0, 13, 0, 4, 0, 0, 0,
             8, 0, 14, 0, 0xd0, 7, 0, 0,
             12, 0, 16, 0, 0xaa, 0, 0, 0, 0, 0, 0, 0,
+            5, 0, 17, 0, 1, 0, 0, 0,
         ];
         assert_eq!(
             Port::parse(&bytes).unwrap(),
@@ -277,6 +285,7 @@ mod tests {
                 parked: Some(4),
                 idle: Some(Duration::from_secs(2)),
                 node: Some(0xaa),
+                lease: true,
             }
         );
     }
@@ -289,6 +298,6 @@ mod tests {
         let port = Port::parse(&bytes).unwrap();
         assert_eq!((port.vni, port.address, port.gen), (None, None, None));
         assert_eq!((port.state, port.source_check), (None, None));
-        assert!(port.sources.is_empty() && port.node.is_none());
+        assert!(port.sources.is_empty() && port.node.is_none() && !port.lease);
     }
 }

@@ -14,6 +14,7 @@ mod drop_names;
 mod dumps;
 mod escape;
 mod exact_bytes;
+mod lease;
 mod managed_move;
 mod move_lossless;
 mod move_states;
@@ -61,6 +62,7 @@ pub const ALL: &[Case] = &[
     dumps::CASE,
     escape::CASE,
     exact_bytes::CASE,
+    lease::CASE,
     managed_move::CASE,
     move_lossless::CASE,
     move_states::CASE,

@@ -41,9 +41,8 @@ fn run() -> Result<(), Failure> {
     // The resolver is there as long as its socket, and never answers.
     let mut r = within("R", || Ok(Client::connect()?))?;
     r.host_configure(&HostSet {
-        locator: None,
         resolver: Some(ResolverState::Ready),
-        mappings_max: None,
+        ..HostSet::default()
     })?;
     let asks = |to: Ipv4Addr| send(&a, A, to);
 
@@ -70,6 +69,15 @@ fn run() -> Result<(), Failure> {
     draw("ovctl -n R port set v0 --netns A --net 7 --address 10.0.0.2 --source-check learn")?;
     send(&a, nobody(0, 99), G)?;
     dropped(&mut r, "new-address")?;
+
+    // The lease of R ends, with A under it.
+    draw(
+        "ovctl -n R host set --lease 1h
+         ovctl -n R port set v0 --netns A --net 7 --address 10.0.0.2 --lease
+         ovctl -n R host set --lease 0",
+    )?;
+    asks(G)?;
+    dropped(&mut r, "fenced")?;
 
     // A has moved to S: what it still sends from here, and what comes here too often.
     draw("ovctl -n R mapping set 7 10.0.0.2 --locator fd00:a:1:2::/64 --state moved")?;

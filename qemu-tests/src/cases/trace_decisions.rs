@@ -17,8 +17,8 @@ use std::time::Duration;
 use ovnet_uapi::{Device, DropReason, EventKind, HostSet, ResolverState, TraceOf, TraceVerdict};
 
 use super::{
-    arp, arrival_check, destination_check, escape, exact_bytes, source_check, substrate_errors,
-    Case, Failure,
+    arp, arrival_check, destination_check, escape, exact_bytes, lease, source_check,
+    substrate_errors, Case, Failure,
 };
 use crate::frame::{ethernet, Ipv4, Ipv6, IPV4, IPV6, UDP};
 use crate::overlay::{
@@ -47,12 +47,13 @@ pub const AGAIN: Case = Case {
 };
 
 /// Cases whose frames are traced too. The others send what they time.
-const TRACED: [Case; 7] = [
+const TRACED: [Case; 8] = [
     arp::CASE,
     arrival_check::CASE,
     destination_check::CASE,
     escape::CASE,
     exact_bytes::CASE,
+    lease::CASE,
     source_check::CASE,
     substrate_errors::CASE,
 ];
@@ -82,7 +83,7 @@ const X: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 200);
 const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 77);
 
 /// What packets are dropped for here; the rest is other cases'.
-const HERE: [DropReason; 8] = [
+const HERE: [DropReason; 9] = [
     DropReason::TooBig,
     DropReason::NotAuthorised,
     DropReason::Policy,
@@ -91,6 +92,7 @@ const HERE: [DropReason; 8] = [
     DropReason::NewAddress,
     DropReason::PortInactive,
     DropReason::ForwardLoop,
+    DropReason::Fenced,
 ];
 
 fn run() -> Result<(), Failure> {
@@ -207,9 +209,8 @@ fn nothing_comes_of_it() -> Result<(), Failure> {
     let (a, sub) = (Wire::open("A", "v0")?, Wire::open("R", "sub")?);
     let mut r = Host::open("R")?;
     r.client().host_configure(&HostSet {
-        locator: None,
         resolver: Some(ResolverState::Ready),
-        mappings_max: None,
+        ..HostSet::default()
     })?;
     draw("ovctl -n R rule add 7 out id 5 proto udp dport 53 to 10.0.0.3 reject; ip -n R link set sub mtu 1300")?;
     let spoof = {
@@ -319,9 +320,8 @@ fn refusals() -> Result<(), Failure> {
     draw("ovctl -n R rule del 8 5")?;
 
     r.client().host_configure(&HostSet {
-        locator: None,
         resolver: Some(ResolverState::Ready),
-        mappings_max: None,
+        ..HostSet::default()
     })?;
     a.send(&datagram(NOBODY, DF, 8))?;
     draw("ovctl -n R mapping set 7 10.0.0.78 --state negative --hard-ttl 60s")?;
@@ -359,6 +359,12 @@ fn moves() -> Result<(), Failure> {
         let packet = ip.packet(UDP, &ip.ends().udp(9, 10, b"stray"));
         ethernet(host_mac(1), FABRIC_MAC, IPV6, &packet)
     };
+    draw(
+        "ovctl -n R host set --lease 1h
+         ovctl -n R port set v0 --netns A --net 7 --address 10.0.0.2 --lease
+         ovctl -n R host set --lease 0",
+    )?;
+    a.send(&datagram(G, DF, 8))?;
     draw("ovctl -n R port set v0 --netns A --net 7 --address 10.0.0.2 --state frozen")?;
     fabric.send(&stray(60))?;
     draw("ovctl -n R mapping set 7 10.0.0.2 --locator fd00:a:1:2::/64 --state moved")?;

@@ -55,6 +55,11 @@ pub enum Event {
     Frozen(Key),
     /// A node's address is [`Place::Local`].
     Active(Key),
+    /// What was asked for with that number by [`Output::Guard`](super::Output::Guard) is so.
+    Guarded(u32),
+    /// The lease has ended. The ports under it carry nothing before a mapping with a greater
+    /// generation says that their nodes are here.
+    Fenced,
 }
 
 /// What the agent wants the kernel to do.

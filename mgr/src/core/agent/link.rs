@@ -79,11 +79,13 @@ impl Agent {
         self.resend_asks();
         self.refresh_all(now);
         self.reclaim_all();
+        self.lease_linked(now, out);
         self.resume_moves(now, out);
     }
 
     /// The link is lost; what is known is used on.
     pub(super) fn disconnected(&mut self, now: Time) {
+        self.lease_unlinked();
         let tries = self.link.tries;
         self.link.tries = tries.saturating_add(1);
         let wait = self.config.reconnect * (1 << tries.min(16));

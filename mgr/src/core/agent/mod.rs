@@ -12,6 +12,7 @@ mod cache;
 mod config;
 pub mod executor;
 pub mod kernel;
+mod lease;
 mod link;
 mod moves;
 mod port;
@@ -101,6 +102,20 @@ pub enum Output {
     ExecutorSay(MoveId, Command),
     /// The policy of a network.
     Network(ToAgent),
+    /// The lease of the kernel lasts for [`lease::HELD`](super::lease::HELD) from that moment, by
+    /// the clock that inputs come with.
+    Lease {
+        /// When the beat was sent that was granted.
+        from: Time,
+    },
+    /// The ports of these nodes, and of no others, are to stop at the end of the kernel's lease;
+    /// also those that are yet to come. [`Event::Guarded`] is to say when it is so.
+    Guard {
+        /// Which one was asked for.
+        number: u32,
+        /// The nodes.
+        nodes: BTreeSet<NodeId>,
+    },
 }
 
 /// Counts of what happened.
@@ -138,6 +153,7 @@ pub struct Agent {
     asks: BTreeMap<Key, Ask>,
     ports: BTreeMap<Key, Port>,
     learning: BTreeMap<Key, Learning>,
+    lease: lease::Lease,
     moves: BTreeMap<MoveId, Moving>,
     /// Addresses that an earlier agent has frozen for a move.
     frozen: BTreeSet<Key>,
@@ -157,6 +173,7 @@ pub struct Agent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Ask(Key),
+    Beat,
     Entry(Key),
     Learning(Key),
     Link,
@@ -212,6 +229,7 @@ impl Agent {
             asks: BTreeMap::new(),
             ports: BTreeMap::new(),
             learning: BTreeMap::new(),
+            lease: lease::Lease::default(),
             moves: BTreeMap::new(),
             frozen: inherited.frozen.iter().copied().collect(),
             networks: BTreeMap::new(),
@@ -260,6 +278,7 @@ impl Agent {
             self.timers.pop();
             match timer {
                 Timer::Ask(key) => self.ask_due(key, due, now, out),
+                Timer::Beat => self.beat_due(due, now, out),
                 Timer::Entry(key) => self.entry_due(key, due, now),
                 Timer::Learning(key) => self.learning_due(key, due),
                 Timer::Link => self.link_due(due, now, out),
@@ -322,6 +341,8 @@ impl Agent {
                 self.key_changed(key, now, out);
             }
             Event::PortDown(key) => self.port_down(key, now, out),
+            Event::Guarded(number) => self.guarded(number, out),
+            Event::Fenced => self.fenced(),
             Event::Frozen(key) => self.moved_in_kernel(key, Side::Source, now, out),
             Event::Active(key) => self.moved_in_kernel(key, Side::Destination, now, out),
         }
@@ -370,6 +391,8 @@ impl Agent {
                 self.refresh_all(now);
                 out.push(Output::Send(ToManager::Ack(number)));
             }
+            ToAgent::Lease(number) => self.granted_lease(number, now, out),
+            ToAgent::Guarded { number, nodes } => self.guard(number, nodes, now, out),
             ToAgent::Network {
                 vni, generation, ..
             } => {

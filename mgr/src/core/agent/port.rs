@@ -2,7 +2,7 @@
 
 //! The nodes that are attached to this host, and the claims on their addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(super) struct Port {
     pub(super) state: State,
     /// The generation of the binding; none while it is first claimed.
     pub(super) generation: Generation,
-    /// The generation of what an earlier binding has left behind in the kernel, where it holds
-    /// what arrives; none if there is nothing.
+    /// The generation of what an earlier binding has left behind: in the kernel, where it holds
+    /// what arrives or is stopped, or at the manager; none if there is nothing.
     left: Generation,
     /// The MAC that the manager has for the node, if not the derived one.
     mac: Option<Mac>,
@@ -281,6 +281,20 @@ impl Agent {
             return false;
         };
         if port.state == State::Claiming {
+            // An earlier binding of this boot that only this host can end: it is claimed in vain.
+            if let Verdict::Yours {
+                generation,
+                epoch,
+                leave: true,
+                gone,
+                held: false,
+            } = verdict
+            {
+                if epoch == self.seat.epoch && generation >= port.left {
+                    port.left = generation;
+                    out.push(Output::Vacate(key, port.node, gone));
+                }
+            }
             // Whatever has changed, now may be the time. A binding to this host is none that
             // has changed: a grant is on its way, or is asked for again in time.
             let (news, own) = match verdict {
@@ -408,6 +422,19 @@ impl Agent {
                 self.insert(key, generation, place, mac, now);
                 self.set(key, generation, place);
             }
+        }
+    }
+
+    /// The ports of these nodes carry nothing: their bindings are to be made anew.
+    pub(super) fn claim_stopped(&mut self, nodes: &BTreeSet<NodeId>) {
+        let stopped =
+            |(_, port): &(&Key, &Port)| port.state == State::Bound && nodes.contains(&port.node);
+        let keys: Vec<_> = self.ports.iter().filter(stopped).map(|(k, _)| *k).collect();
+        for key in keys {
+            if let Some(port) = self.ports.get_mut(&key) {
+                port.left = port.generation;
+            }
+            self.claim_anew(key);
         }
     }
 

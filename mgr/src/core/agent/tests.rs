@@ -764,6 +764,117 @@ fn what_moved_away_is_forwarded_though_it_was_the_last_node_of_its_network_here(
     assert_eq!(rig.operations(), [Operation::Forget(key(1))]);
 }
 
+/// The numbers of the beats that were sent.
+fn beats(rig: &mut Rig) -> Vec<u32> {
+    let mut beats = Vec::new();
+    rig.out.retain(|output| match output {
+        Output::Send(ToManager::Beat(number)) => {
+            beats.push(*number);
+            false
+        }
+        _ => true,
+    });
+    beats
+}
+
+fn guard(number: u32, nodes: &[u64]) -> ToAgent {
+    let nodes = nodes.iter().copied().map(NodeId).collect();
+    ToAgent::Guarded { number, nodes }
+}
+
+#[test]
+fn a_host_with_nodes_under_lease_says_that_it_lives() {
+    let mut rig = Rig::new();
+    rig.pass(SECOND);
+    assert!(beats(&mut rig).is_empty());
+    rig.hear(guard(3, &[5]));
+    rig.pass(Duration::from_millis(250));
+    assert_eq!(beats(&mut rig), [1, 2, 3]);
+    // Without a lease the kernel puts nothing under one.
+    let asked = |rig: &Rig| {
+        let asked = |output: &&Output| matches!(output, Output::Guard { number: 3, .. });
+        rig.out.iter().filter(asked).count()
+    };
+    assert_eq!(asked(&rig), 0);
+    let sent = START + SECOND + Duration::from_millis(100);
+    rig.hear(ToAgent::Lease(2));
+    assert!(rig.out.contains(&Output::Lease { from: sent }));
+    assert_eq!(asked(&rig), 1);
+    rig.kernel(Event::Guarded(3));
+    assert!(rig.out.contains(&Output::Send(ToManager::Guarded(3))));
+    // Nothing is under lease any more.
+    rig.out.clear();
+    rig.hear(guard(4, &[]));
+    rig.pass(SECOND);
+    assert!(beats(&mut rig).is_empty());
+    let nodes = BTreeSet::new();
+    assert!(rig.out.contains(&Output::Guard { number: 4, nodes }));
+}
+
+#[test]
+fn a_beat_of_an_earlier_connection_is_not_granted() {
+    let mut rig = Rig::new();
+    rig.hear(guard(1, &[5]));
+    rig.input(Input::Disconnected);
+    rig.pass(SECOND);
+    rig.out.clear();
+    rig.welcome();
+    assert_eq!(beats(&mut rig), [1]);
+    rig.hear(ToAgent::Lease(2));
+    assert!(!rig.out.iter().any(|it| matches!(it, Output::Lease { .. })));
+}
+
+#[test]
+fn what_the_end_of_a_lease_has_stopped_is_claimed_anew() {
+    let mut rig = Rig::new();
+    for (n, node) in [(1, 5), (2, 6)] {
+        let (key, node) = (key(n), NodeId(node));
+        rig.kernel(Event::PortUp { key, node });
+        let attempt = u32::from(n);
+        let generation = generation(20);
+        rig.hear(ToAgent::Granted {
+            key,
+            attempt,
+            generation,
+            mac: None,
+        });
+    }
+    rig.hear(guard(1, &[5]));
+    rig.out.clear();
+    rig.kernel(Event::Fenced);
+    let claims: Vec<_> = rig
+        .out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Send(ToManager::Claim(claims)) => Some(claims.clone()),
+            _ => None,
+        })
+        .flatten()
+        .map(|claim| (claim.key, claim.held))
+        .collect();
+    assert_eq!(claims, [(key(1), Generation::NONE)]);
+}
+
+#[test]
+fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.hear(guard(1, &[1]));
+    rig.kernel(Event::Fenced);
+    rig.out.clear();
+    rig.push(key(1), yours(21, true, false));
+    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1), false)));
+    rig.kernel(Event::PortDown(key(1)));
+    assert_eq!(rig.releases(), [(key(1), generation(21))]);
+    // Nobody has said so: what the kernel has of it ends all the same.
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.hear(guard(1, &[1]));
+    rig.kernel(Event::Fenced);
+    rig.kernel(Event::PortDown(key(1)));
+    assert_eq!(rig.releases(), [(key(1), generation(20))]);
+}
+
 #[test]
 fn a_node_has_the_mac_that_the_manager_has_for_it() {
     let mut rig = Rig::new();

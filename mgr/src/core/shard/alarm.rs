@@ -28,6 +28,14 @@ pub enum Alarm {
     Sighted(Locator, Sighting, Key, u32),
     /// A node that was moved to a host does not go on there.
     Stuck(MoveId, NodeId, Locator),
+    /// A host under lease has been silent for three beats.
+    Suspect(Locator),
+    /// The lease of a host in that epoch has ended: its nodes that may be are started elsewhere.
+    Fenced(Locator, u32),
+    /// So many hosts under lease are silent, of that many, that nothing is started elsewhere.
+    Silence(u32, u32),
+    /// No host can take a node of a host whose lease has ended.
+    NoPlace(NodeId, Locator),
 }
 
 impl fmt::Display for Alarm {
@@ -61,6 +69,25 @@ impl fmt::Display for Alarm {
                     "node {node} of host {host} claims {key}, which is another node's"
                 )
             }
+            Alarm::Suspect(host) => {
+                write!(f, "host {host} under lease is silent and may be dead")
+            }
+            Alarm::Fenced(host, epoch) => write!(
+                f,
+                "the lease of host {host} has ended: its epoch {epoch} is over, its nodes under \
+                 lease have stopped, and it has to be booted"
+            ),
+            Alarm::NoPlace(node, host) => write!(
+                f,
+                "no host can take node {node} of host {host}, whose lease has ended: add room, or \
+                 loosen where the node may be"
+            ),
+            Alarm::Silence(silent, all) => write!(
+                f,
+                "{silent} of {all} hosts under lease are silent: more likely their network or this \
+                 manager is cut off, so that no node is started elsewhere; fence by hand those that \
+                 are dead"
+            ),
             Alarm::Sighted(host, Sighting::Spoof, key, count) => {
                 write!(f, "host {host} dropped {count} spoofed packets of {key}")
             }

@@ -82,7 +82,8 @@ impl Shard {
         if mapping.home != Home::Host(host) {
             let moved = self.table.moves().of_node(claim.node);
             return match moved.is_some_and(|(_, it)| it.side(host).is_some()) {
-                _ if confirms => Decision::Tell,
+                // It is to end what it has, whether it knows of that or not.
+                _ if own.is_some() => Decision::Tell,
                 // The destination has the node before it is its own, the source when it is no more.
                 true => Decision::Deny(Denial::Wait),
                 false => Decision::Deny(Denial::OtherHost),
@@ -95,7 +96,7 @@ impl Shard {
             };
         }
         // Another host may still have the node.
-        let alive = |at: &At| !at.held && !self.table.epoch(at.host).0.is_over(at.epoch);
+        let alive = |at: &At| !at.held && !self.table.is_gone(mapping.node, *at);
         if mapping.at.is_some_and(|at| at.host != host && alive(&at)) {
             return Decision::Deny(Denial::Wait);
         }

@@ -35,6 +35,8 @@ pub struct Config {
     pub campaign: Duration,
     /// How long moves may take, by state.
     pub moves: Patience,
+    /// How many nodes leave hosts at a time that are dead or to be emptied.
+    pub emptying: Emptying,
     /// Milliseconds between 1970 and the start of the manager's clock.
     pub wall: u64,
 }
@@ -83,7 +85,29 @@ impl Default for Config {
             tries: 10,
             campaign: Duration::from_millis(200),
             moves: Patience::default(),
+            emptying: Emptying::default(),
             wall: 0,
+        }
+    }
+}
+
+/// How many nodes leave hosts at a time that are dead or to be emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emptying {
+    /// Of one host that is to be emptied.
+    pub each: usize,
+    /// Of all such hosts.
+    pub all: usize,
+    /// Of hosts that are dead.
+    pub rescues: usize,
+}
+
+impl Default for Emptying {
+    fn default() -> Emptying {
+        Emptying {
+            each: 2,
+            all: 32,
+            rescues: 64,
         }
     }
 }

@@ -255,6 +255,7 @@ impl Shard {
                 self.create_node(*id, record, *address, node)
             }
             Order::MoveNode(id, home) => self.move_node(*id, *home, node),
+            Order::SetPlacement(id, placement) => self.set_placement(*id, placement, node),
             Order::StartMove {
                 id,
                 node: of,

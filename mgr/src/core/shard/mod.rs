@@ -14,17 +14,20 @@ mod config;
 mod job;
 mod leader;
 mod learn;
+mod lease;
 mod moves;
 mod moving;
 mod nodes;
 mod objects;
 mod order;
+mod placements;
 mod refusal;
 mod resolve;
 mod session;
 mod subscribers;
 mod sweep;
 mod table;
+mod takeover;
 mod telling;
 mod tending;
 #[cfg(test)]
@@ -39,14 +42,16 @@ use super::record::{Mapping, Name};
 use super::{Generation, Key, Random, Time};
 use crate::store::{Change, Condition, Entry, Event, Lease, Outcome, Range, Revision, Transaction};
 pub use alarm::Alarm;
-pub use config::{Config, Patience};
+pub use config::{Config, Emptying, Patience};
 use job::{Job, Origin};
 pub use moves::Moves;
 pub use order::{Done, Order, Terms};
+pub use placements::Placements;
 pub use refusal::Refusal;
 use resolve::Bucket;
 use session::Session;
 pub use table::Table;
+pub use takeover::Plan;
 
 /// The id of a connection of an agent to this manager; none is used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,6 +166,7 @@ pub struct Shard {
     /// When to campaign, if there is no leader.
     campaign: Option<Time>,
     sweep: sweep::Sweep,
+    leases: lease::Leases,
     clocks: tending::Clocks,
     presence: tending::Presence,
     /// Something has changed that moves depend on.
@@ -216,6 +222,7 @@ impl Shard {
             lease: None,
             campaign: None,
             sweep: sweep::Sweep::default(),
+            leases: lease::Leases::default(),
             clocks: tending::Clocks::default(),
             presence: tending::Presence::default(),
             tend: false,
@@ -252,11 +259,13 @@ impl Shard {
                 );
             }
         }
+        self.flush_leases(now, out);
         self.flush(now, out);
     }
 
     /// Does what is due. To be called at [`Shard::next_wake`]; any other time does no harm.
     pub fn wake(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.check_leases(now, out);
         if now < self.next_tick {
             return;
         }
@@ -266,13 +275,16 @@ impl Shard {
         self.campaign_due(now, out);
         self.sweep(now, out);
         self.moves_due(now, out);
+        self.review_leases(now, out);
+        self.empty_hosts(now, out);
         self.flush(now, out);
     }
 
     /// When there is something to do at the latest.
     #[must_use]
-    pub const fn next_wake(&self) -> Time {
-        self.next_tick
+    pub fn next_wake(&self) -> Time {
+        let check = self.next_lease_check();
+        check.map_or(self.next_tick, |check| check.min(self.next_tick))
     }
 
     /// What happened so far.
@@ -349,6 +361,10 @@ impl Shard {
                 self.tend = true;
             }
             Name::Node(_) => {}
+            Name::Session(_) => {
+                self.counters.damaged += u64::from(!self.table.apply(name, value));
+                self.lease_changed();
+            }
             Name::Network(vni) => {
                 let admitted = |table: &Table| {
                     let network = table.network(vni);

@@ -73,7 +73,17 @@ impl Shard {
         if from.host == to {
             return Err(Refusal::AlreadyThere(of, to));
         }
-        match (reason == Reason::Failure, self.is_over(from)) {
+        let at = At {
+            host: from.host,
+            epoch: from.epoch,
+            held: false,
+        };
+        let over = match reason {
+            // The end of a lease says nothing of nodes that are under none.
+            Reason::Failure => self.table.is_gone(of, at),
+            _ => self.is_over(from),
+        };
+        match (reason == Reason::Failure, over) {
             (true, false) => return Err(Refusal::NotFenced(from.host)),
             (false, true) => return Err(Refusal::SourceOver(from.host)),
             _ => {}

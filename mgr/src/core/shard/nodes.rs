@@ -9,7 +9,7 @@ use ovnet_engine::{Locator, Mac, Vni};
 use super::job::{Plan, ReadNode};
 use super::session::unchanged;
 use super::{Refusal, Shard};
-use crate::core::record::{self, Address, At, Home, Mapping, Name, Node};
+use crate::core::record::{self, Address, At, Home, Mapping, Name, Node, Placement};
 use crate::core::{Generation, Key, NodeId, Time};
 use crate::store::{Condition, Revision, Transaction};
 
@@ -44,6 +44,37 @@ impl Shard {
             transaction.put(key, record::encode(&record)),
             Some(address),
         ))
+    }
+
+    /// What is the default is not written, so that the node is one that nothing is said of.
+    pub(super) fn set_placement(
+        &self,
+        id: NodeId,
+        placement: &Placement,
+        node: ReadNode,
+    ) -> Result<Plan, Refusal> {
+        let (_, revision) = node.ok_or(Refusal::NoNode(id))?;
+        if placement.size == 0 {
+            return Err(Refusal::Invalid("the size of a node is at least 1"));
+        }
+        if let Some(pin) = placement.pin.filter(|pin| self.table.host(*pin).is_none()) {
+            return Err(Refusal::NoHost(pin));
+        }
+        let known = self.table.placements().get(id);
+        let present = known.map_or_else(Placement::default, |(it, _)| it.clone());
+        if present == *placement {
+            return Ok(Plan::Done(None));
+        }
+        let key = Name::Placement(id).bytes();
+        let at = known.map_or(0, |(_, at)| at);
+        let transaction = Transaction::new()
+            .when(Condition::Modified(Name::Node(id).bytes(), revision))
+            .when(unchanged(key.clone(), at));
+        let transaction = match *placement == Placement::default() {
+            true => transaction.delete(key),
+            false => transaction.put(key, record::encode(placement)),
+        };
+        Ok(Plan::Write(transaction, None))
     }
 
     pub(super) fn move_node(
@@ -145,7 +176,8 @@ impl Shard {
         let name = Name::Node(id).bytes();
         let mut transaction = Transaction::new()
             .when(Condition::Modified(name.clone(), revision))
-            .delete(name);
+            .delete(name)
+            .delete(Name::Placement(id).bytes());
         if let Some(moving) = node.moving {
             if revision > self.reached_revision() {
                 return Ok(Plan::Later(revision));
@@ -289,7 +321,7 @@ impl Shard {
     /// the table does not have the mapping yet.
     fn drop_mapping(&self, key: Key, id: NodeId, transaction: Transaction) -> Option<Transaction> {
         let (generation, mapping) = self.own_mapping(key, id)?;
-        let alive = |at: &At| !at.held && !self.table.epoch(at.host).0.is_over(at.epoch);
+        let alive = |at: &At| !at.held && !self.table.is_gone(mapping.node, *at);
         let term = self.table.term().number;
         let leaving = Mapping {
             term,

@@ -91,19 +91,24 @@ impl Shard {
             return Err(Refusal::HostInUse(host));
         }
         let key = Name::Host(host).bytes();
-        let transaction = Transaction::new().when(Condition::Modified(key.clone(), *revision));
-        Ok(Plan::Write(transaction.delete(key), None))
+        let transaction = Transaction::new()
+            .when(Condition::Modified(key.clone(), *revision))
+            .delete(key)
+            .delete(Name::Session(host).bytes());
+        Ok(Plan::Write(transaction, None))
     }
 
     pub(super) fn fence_host(&self, host: Locator, epoch: u32) -> Result<Plan, Refusal> {
         self.table.host(host).ok_or(Refusal::NoHost(host))?;
         let (known, revision) = self.table.epoch(host);
-        if known.is_over(epoch) {
+        // The end of a lease says less: only that the nodes under lease have stopped.
+        if known.is_over(epoch) && !known.by_lease {
             return Ok(Plan::Done(None));
         }
         let key = Name::Epoch(host).bytes();
         let fenced = Epoch {
-            fenced: epoch,
+            fenced: epoch.max(known.fenced),
+            by_lease: false,
             ..known
         };
         let transaction = Transaction::new().when(unchanged(key.clone(), revision));

@@ -8,7 +8,7 @@ use ovnet_engine::{Locator, Mac, Vni};
 
 use super::Moves;
 use crate::core::moves::{MoveId, Reason, Step};
-use crate::core::record::{Host, Network, Organisation};
+use crate::core::record::{Host, Network, Organisation, Placement};
 use crate::core::{Generation, Key, NodeId};
 use crate::store::Revision;
 
@@ -45,6 +45,8 @@ pub enum Order {
         /// The host it is to be on.
         home: Option<Locator>,
     },
+    /// Says where a node may be, and what becomes of it when its host dies (`MV6`).
+    SetPlacement(NodeId, Placement),
     /// Says on which host a node is to be. Its present host, if another one, is told to let go.
     MoveNode(NodeId, Option<Locator>),
     /// Moves a node to another host while it runs (`MV1`).
@@ -129,6 +131,7 @@ impl Order {
             Order::StartMove { node: id, .. }
             | Order::CreateNode { id, .. }
             | Order::MoveNode(id, _)
+            | Order::SetPlacement(id, _)
             | Order::AddAddress(id, _)
             | Order::RemoveAddress(id, _)
             | Order::DeleteNode(id)

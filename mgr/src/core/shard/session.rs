@@ -180,6 +180,8 @@ impl Shard {
                 }
             }
             ToManager::Report(report) => self.reported(id, &report, out),
+            ToManager::Beat(number) => self.beat(id, number, now, out),
+            ToManager::Guarded(number) => self.guarded(id, number, out),
             ToManager::Step { id: of, step, note } => self.stepped(id, of, step, note, now, out),
             ToManager::Peers { id: of, keys } => self.peers(id, of, keys, now, out),
         }
@@ -243,6 +245,7 @@ impl Shard {
             self.dirty.insert(id);
             self.tell_all_moves(id, host, out);
             out.push(Output::Send(id, ToAgent::Welcome(as_of)));
+            self.lease_changed();
         }
     }
 

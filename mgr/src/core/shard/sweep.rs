@@ -8,7 +8,7 @@
 
 use std::net::Ipv4Addr;
 
-use ovnet_engine::{Locator, Vni};
+use ovnet_engine::Vni;
 
 use super::job::{Job, Origin};
 use super::{Order, Output, Shard, Task};
@@ -99,10 +99,9 @@ impl Shard {
     /// What a mapping is to be if it is bound to a host that cannot release it any more; the outer
     /// none if it is not. A node that is to be on that host is claimed again when it is back.
     fn without_the_dead(&self, mapping: &Mapping) -> Option<Option<Mapping>> {
-        let over = |host: Locator, epoch| self.table.epoch(host).0.is_over(epoch);
         match (mapping.at, mapping.home) {
             (None, Home::Leaving) => Some(None),
-            (Some(at), _) if !over(at.host, at.epoch) && !at.held => None,
+            (Some(at), _) if !self.table.is_gone(mapping.node, at) && !at.held => None,
             (Some(_), Home::Leaving) => Some(None),
             (Some(_), Home::Nowhere) => {
                 let term = self.table.term().number;

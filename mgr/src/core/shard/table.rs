@@ -12,11 +12,12 @@ use std::net::Ipv4Addr;
 use ovnet_engine::{Locator, Mac, Vni};
 
 use super::moves::Moves;
+use super::placements::Placements;
 use super::subscribers::Subscribers;
 use super::SessionId;
 use crate::core::moves::MoveId;
 use crate::core::record::{
-    self, At, Epoch, Home, Host, Manager, Move, Name, Network, Organisation, Term,
+    self, At, Epoch, Home, Host, Manager, Move, Name, Network, Organisation, Session, Term,
 };
 use crate::core::{Generation, Key, NodeId};
 use crate::store::{self, Range, Revision};
@@ -35,6 +36,8 @@ pub struct Table {
     organisations: BTreeMap<String, (Organisation, Revision)>,
     moves: Moves,
     managers: BTreeMap<u32, (Manager, Revision)>,
+    placements: Placements,
+    sessions: BTreeMap<Locator, (Session, Revision)>,
     /// How many mappings of a network have a host as their home, and how many are bound to it.
     presence: BTreeMap<(Locator, Vni), u32>,
     /// Where to look for a free address next.
@@ -199,6 +202,10 @@ impl Table {
         };
         let before = before.map(|slot| self.mapping_of(key, &slot));
         self.recount(key, before.as_ref(), Some(mapping));
+        if let Some(before) = before {
+            self.placements.forget(before.node, key);
+        }
+        self.placements.learn(mapping.node, key);
         match mapping.mac {
             Some(mac) => {
                 self.macs.insert(key, mac);
@@ -215,6 +222,7 @@ impl Table {
     pub(super) fn remove_mapping(&mut self, key: Key) -> Option<(record::Mapping, Subscribers)> {
         let (_, before) = self.mapping(key)?;
         self.recount(key, Some(&before), None);
+        self.placements.forget(before.node, key);
         self.macs.remove(&key);
         let slot = self.mappings.remove(&key)?;
         Some((before, slot.subscribers))
@@ -310,6 +318,45 @@ impl Table {
         &self.moves
     }
 
+    /// What is said of where nodes may be.
+    #[must_use]
+    pub fn placements(&self) -> &Placements {
+        &self.placements
+    }
+
+    /// Finds the addresses of nodes that something is said of only now.
+    pub(super) fn find_placed(&mut self) {
+        if self.placements.begin() {
+            for (key, slot) in &self.mappings {
+                self.placements.learn(slot.node, *key);
+            }
+        }
+    }
+
+    /// Who grants leases to a host, and the revision of the record.
+    #[must_use]
+    pub fn session(&self, host: Locator) -> Option<&(Session, Revision)> {
+        self.sessions.get(&host)
+    }
+
+    /// Hosts under lease.
+    pub fn sessions(&self) -> impl Iterator<Item = (Locator, &Session, Revision)> + '_ {
+        self.sessions
+            .iter()
+            .map(|(host, (session, revision))| (*host, session, *revision))
+    }
+
+    /// All hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = (Locator, &Host)> + '_ {
+        self.hosts.iter().map(|(at, (host, _))| (*at, host))
+    }
+
+    /// Whether a manager is alive.
+    #[must_use]
+    pub fn is_manager(&self, id: u32) -> bool {
+        self.managers.contains_key(&id)
+    }
+
     pub(super) fn manager(&self, id: u32) -> Option<Manager> {
         self.managers.get(&id).map(|(manager, _)| *manager)
     }
@@ -368,6 +415,8 @@ impl Table {
                 None => true,
             },
             Name::Manager(id) => set(&mut self.managers, id, value),
+            Name::Placement(node) => self.placements.set(node, value),
+            Name::Session(host) => set(&mut self.sessions, host, value),
             Name::Mapping(_) | Name::Move(_) | Name::Node(_) => true,
         }
     }
@@ -411,6 +460,12 @@ impl Table {
         }
         if within("move/") {
             names.extend(self.moves.ids().map(Name::Move));
+        }
+        if within("placement/") {
+            names.extend(self.placements.nodes().map(Name::Placement));
+        }
+        if within("session/") {
+            names.extend(self.sessions.keys().map(|host| Name::Session(*host)));
         }
         names.extend(self.leader.then_some(Name::Leader));
         mappings
@@ -459,6 +514,20 @@ impl Table {
     #[must_use]
     pub fn epoch(&self, host: Locator) -> (Epoch, Revision) {
         self.epochs.get(&host).copied().unwrap_or_default()
+    }
+
+    /// Whether a node is certainly no more where it is bound. A boot that was fenced by the end of
+    /// its lease is over for the nodes under lease alone; of the others one has to know better.
+    #[must_use]
+    pub fn is_gone(&self, node: NodeId, at: At) -> bool {
+        let (epoch, _) = self.epoch(at.host);
+        if at.epoch < epoch.current || !epoch.by_lease {
+            return epoch.is_over(at.epoch);
+        }
+        epoch.is_over(at.epoch)
+            && self.session(at.host).is_some_and(|(session, _)| {
+                session.epoch == at.epoch && session.guarded.contains(&node)
+            })
     }
 
     /// The term.

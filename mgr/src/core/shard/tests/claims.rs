@@ -87,6 +87,20 @@ fn only_the_host_and_the_node_that_are_provisioned_get_an_address() {
 }
 
 #[test]
+fn a_host_that_claims_what_it_is_bound_to_but_is_to_leave_hears_that_and_is_no_forger() {
+    let leaving = mapping(1, 2, at(1, 1, false));
+    let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), leaving)], &[1]);
+    rig.claim(1, key(1, 1), 1, Generation::NONE);
+    let leave = |verdict: &Verdict| matches!(verdict, Verdict::Yours { leave: true, .. });
+    let told = rig.sent(1);
+    assert!(
+        matches!(&told[..], [ToAgent::Answer { items, .. }] if leave(&items[0].1)),
+        "{told:?}"
+    );
+    assert!(!rig.is_writing() && rig.alarms().is_empty());
+}
+
+#[test]
 fn a_claim_waits_until_the_host_that_has_the_node_lets_go_or_is_dead() {
     let elsewhere = mapping(1, 1, at(2, 1, false));
     let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), elsewhere)], &[1]);
@@ -110,10 +124,12 @@ fn a_claim_waits_until_the_host_that_has_the_node_lets_go_or_is_dead() {
         Epoch {
             current: 2,
             fenced: 0,
+            by_lease: false,
         },
         Epoch {
             current: 1,
             fenced: 1,
+            by_lease: false,
         },
     ] {
         let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), elsewhere)], &[1]);

@@ -4,6 +4,7 @@
 
 mod claims;
 mod leader;
+mod lease;
 mod moves;
 mod networks;
 mod orders;
@@ -92,11 +93,11 @@ fn records() -> Vec<(Name, Vec<u8>)> {
     for n in 1..=4 {
         let epoch = Epoch {
             current: 1,
-            fenced: 0,
+            ..Epoch::default()
         };
         let record = record::Host {
-            name: String::new(),
             organisation: "o".into(),
+            ..record::Host::default()
         };
         records.push((Name::Host(host(n)), record::encode(&record)));
         records.push((Name::Epoch(host(n)), record::encode(&epoch)));

@@ -240,7 +240,11 @@ impl Desk {
     }
 
     fn boot(&mut self, n: u32, current: u32, fenced: u32) {
-        let epoch = Epoch { current, fenced };
+        let epoch = Epoch {
+            current,
+            fenced,
+            by_lease: false,
+        };
         self.change(Name::Epoch(host(n)), Some(record::encode(&epoch)));
     }
 

@@ -136,6 +136,7 @@ fn an_organisation_cannot_go_while_something_becomes_its_own() {
     let host_of = |organisation: &str| record::Host {
         name: "new".into(),
         organisation: organisation.into(),
+        ..record::Host::default()
     };
     // It depends on something that keeps the organisation, and does not get in the way of others.
     rig.order(Order::SetHost(host(9), host_of("o")), None);
