@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The ordinary packet, which is nearly every one: TCP or UDP from a node to a node of its own network behind
-//! another host, which takes the fast form and which no rule is about.
+//! another host, which takes the fast form and which the network's rules allow.
 //!
 //! All that [`tx`](crate::tx) and [`rx`](crate::rx) would hold such a packet against is asked here, in one
 //! straight line; they would send or deliver it likewise. Whatever is not ordinary is left to them, untouched:
@@ -18,6 +18,7 @@ use crate::{
         skb::{Flow, Skb},
         trace,
     },
+    policy::{self, Direction},
     port::{Attachment, Port},
 };
 use core::net::Ipv4Addr;
@@ -25,7 +26,8 @@ use ovnet_engine::{
     fast::{Fidelity, GROWTH},
     header::{IPV4_LEN, IPV6_LEN},
     ordinary::{self, Frame, Packet, Transport, BEFORE, FRAME_HEAD},
-    DropReason,
+    policy::Subject,
+    DropReason, Vni,
 };
 
 /// Where an ordinary frame of a node goes.
@@ -83,7 +85,6 @@ fn outbound<'a>(
     if !own.may_send()
         || own.identity.mac != frame.mac_src()
         || own.identity.address != src
-        || network.policy.load(rcu).is_some()
         || network.fidelity() != Fidelity::Semantic
         || frame.mac_dst().is_multicast()
         || dst.is_multicast()
@@ -105,6 +106,26 @@ fn outbound<'a>(
     let largest = largest(packet, FRAME_HEAD, transport, payload_len)?;
     let route = away.remote.routes.cached(rcu)?;
     if largest.wrapping_add(GROWTH as u32) > away.remote.mtu(&route) {
+        return None;
+    }
+    // Last, since a rule that allows a packet has counted it.
+    let allows = policy::allows(
+        network,
+        Direction::Out,
+        u32::from(payload_len).wrapping_add(IPV4_LEN as u32),
+        || {
+            subject(
+                packet,
+                FRAME_HEAD,
+                transport,
+                (src, dst),
+                largest,
+                network.vni,
+            )
+        },
+        rcu,
+    );
+    if !allows {
         return None;
     }
     own.touch();
@@ -194,10 +215,24 @@ fn inbound<'a>(host: &'a Host, packet: &Skb, rcu: Rcu<'a>) -> Option<Inbound<'a>
     let node = to.driver().attachment(rcu)?;
     let network = &*node.network;
     let dst = Ipv4Addr::from_bits(ip.to as u32);
-    if network.policy.load(rcu).is_some() || ip.to != key(network.vni, dst) || !to.is_up() {
+    if ip.to != key(network.vni, dst) || !to.is_up() {
         return None;
     }
-    if largest(packet, IPV6_LEN, ip.transport, ip.payload_len)? > to.mtu() {
+    let largest = largest(packet, IPV6_LEN, ip.transport, ip.payload_len)?;
+    if largest > to.mtu() {
+        return None;
+    }
+    let nodes = (Ipv4Addr::from_bits(ip.from as u32), dst);
+    let len = u32::from(ip.payload_len).wrapping_add(IPV4_LEN as u32);
+    // Last, as above.
+    let allows = policy::allows(
+        network,
+        Direction::In,
+        len,
+        || subject(packet, IPV6_LEN, ip.transport, nodes, largest, network.vni),
+        rcu,
+    );
+    if !allows {
         return None;
     }
     source.expiry.touch();
@@ -207,8 +242,8 @@ fn inbound<'a>(host: &'a Host, packet: &Skb, rcu: Rcu<'a>) -> Option<Inbound<'a>
         source,
         away,
         transport: ip.transport,
-        len: u32::from(ip.payload_len).wrapping_add(IPV4_LEN as u32),
-        nodes: (Ipv4Addr::from_bits(ip.from as u32), dst),
+        len,
+        nodes,
     })
 }
 
@@ -231,6 +266,21 @@ impl Inbound<'_> {
             Err(DropReason::Malformed)
         }
     }
+}
+
+/// What a rule sees of a packet whose transport header is at `at`.
+#[inline(always)]
+fn subject(
+    packet: &Skb,
+    at: usize,
+    transport: Transport,
+    nodes: (Ipv4Addr, Ipv4Addr),
+    largest: u32,
+    network: Vni,
+) -> Option<Subject> {
+    let ports = packet.ports(at)?;
+    let len = u16::try_from(largest).ok()?;
+    Some(ordinary::subject(transport, nodes, ports, len, network))
 }
 
 /// Bytes of the largest IPv4 packet that the packet stands for; `len` are those behind its IP header, whose

@@ -132,6 +132,13 @@ impl Rule {
             && self.action == other.action
             && self.criteria == other.criteria
     }
+
+    /// It decides about a packet of so many bytes.
+    #[inline]
+    fn count(&self, bytes: u64) {
+        self.hits.add(Hit::Packets as usize, 1);
+        self.hits.add(Hit::Bytes as usize, bytes);
+    }
 }
 
 /// An index of criteria, with its memory.
@@ -289,6 +296,18 @@ impl Policy {
         self.defaults
     }
 
+    /// As [`allows`].
+    fn allows(&self, direction: Direction, subject: &Subject, len: u32) -> bool {
+        match self.rule(direction, subject) {
+            None => self.default(direction) == Action::Allow,
+            Some(rule) if rule.action == Action::Allow => {
+                rule.count(len.into());
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
     /// The rule that decides about a packet, if one does.
     #[inline]
     fn rule(&self, direction: Direction, subject: &Subject) -> Option<&Rule> {
@@ -405,6 +424,22 @@ pub(crate) fn admits(
     judge(host, passage, policy, packet, watch, rcu)
 }
 
+/// Whether a network allows an ordinary packet between two of its nodes, of so many bytes; the rule that says so
+/// counts it. If not, nothing is done: who judges the packet again refuses it, and tells whom it concerns.
+#[inline(always)]
+pub(crate) fn allows(
+    network: &Network,
+    direction: Direction,
+    len: u32,
+    subject: impl FnOnce() -> Option<Subject>,
+    rcu: Rcu<'_>,
+) -> bool {
+    match network.policy.load(rcu) {
+        None => true,
+        Some(policy) => subject().is_some_and(|subject| policy.allows(direction, &subject, len)),
+    }
+}
+
 /// Admits an ARP request for the address of a node that the asker may send to, rules aside (TX4).
 pub(crate) fn admits_arp(
     host: &Host,
@@ -466,10 +501,7 @@ fn judge(
     let rule = policy.rule(passage.direction, &subject);
     let action = match rule {
         Some(rule) => {
-            watch.act(|| {
-                rule.hits.add(Hit::Packets as usize, 1);
-                rule.hits.add(Hit::Bytes as usize, ip.total_len.into());
-            });
+            watch.act(|| rule.count(ip.total_len.into()));
             rule.action
         }
         None => policy.default(passage.direction),

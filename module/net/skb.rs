@@ -205,6 +205,16 @@ impl Skb {
             .then(|| unsafe { &*self.data().cast::<[u8; N]>() })
     }
 
+    /// The ports in the transport header at `at`, if they are linear.
+    #[inline]
+    pub(crate) fn ports(&self, at: usize) -> Option<[u8; 4]> {
+        if !self.has_linear(at.checked_add(4)?) {
+            return None;
+        }
+        // SAFETY: So many bytes are linear.
+        Some(unsafe { self.data().add(at).cast::<[u8; 4]>().read() })
+    }
+
     /// The length of the TCP header at `at`, if it is linear up to its flags.
     #[inline]
     pub(crate) fn tcp_header_len(&self, at: usize) -> Option<u32> {

@@ -81,7 +81,9 @@ pings A 10.0.0.3 3
 
 # G is placed on T. S holds what arrives until T has it; then all hosts in conversation follow, and
 # nothing of a conversation is lost.
-in_ns A ping -q -n -i 0.1 -c 100 -W 10 10.0.0.3 >/tmp/moving &
+# For longer than the move takes.
+count=$((100 * PATIENCE))
+in_ns A ping -q -n -i 0.1 -c $count -W 10 10.0.0.3 >/tmp/moving &
 pinging=$!
 sleep 0.5
 refused '*no such network*' ovctl -n T net show 7
@@ -100,7 +102,7 @@ eventually 10 is_port S v0 G inactive
 eventually 10 is_mapping R 7 10.0.0.3 "\"locator\":\"${LOCATOR[T]}\""
 maps S 7 10.0.0.3 '"state":"moved"'
 wait "$pinging"
-grep -q '100 packets transmitted, 100 received' /tmp/moving || fail "$(</tmp/moving)"
+grep -q "$count packets transmitted, $count received" /tmp/moving || fail "$(</tmp/moving)"
 ip -n G link del v0
 pings A 10.0.0.3 3
 pings G 10.0.0.4 3

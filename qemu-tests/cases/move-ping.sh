@@ -14,7 +14,8 @@ before=$(in_ns A ip neigh show 10.0.0.3 | cut -d' ' -f1-5)
 recount R S T
 
 # A echoes every 10 ms; the node comes up at T and then is there for R.
-in_ns A ping -n -D -i 0.01 -c 400 -W 2 10.0.0.3 >/tmp/ping &
+count=$((400 * PATIENCE))
+in_ns A ping -n -D -i 0.01 -c $count -W 2 10.0.0.3 >/tmp/ping &
 echoes=$!
 eventually 10 grep -q icmp_seq=100 /tmp/ping
 ovctl -n T port set v0 --netns H --net 7 --address 10.0.0.3 --gen 10
@@ -29,14 +30,15 @@ wait "$echoes" || true
 # At most the two that were under way are lost, none twice, none later: the
 # last hundred came without a gap.
 answers=$(grep -c icmp_seq= /tmp/ping)
-((answers >= 398)) || fail "$((400 - answers)) of 400 echoes lost"
+((answers >= count - 2)) || fail "$((count - answers)) of $count echoes lost"
 expect "$answers" bash -c 'grep -o "icmp_seq=[0-9]*" /tmp/ping | sort -u | wc -l'
-expect "$(seq 301 400 | xargs)" bash -c 'grep -o "icmp_seq=[0-9]*" /tmp/ping | cut -d= -f2 | tail -n 100 | xargs'
+expect "$(seq $((count - 99)) $count | xargs)" bash -c 'grep -o "icmp_seq=[0-9]*" /tmp/ping | cut -d= -f2 | tail -n 100 | xargs'
 
 # Both hosts had a part of it, and A's ARP entry is what it was.
 (($(in_ns H cat /sys/class/net/v0/statistics/rx_packets) > 100)) || fail "T delivered nothing"
 expect "$before" bash -c "ip -n A neigh show 10.0.0.3 | cut -d' ' -f1-5"
-stats R tx-packets=400 tx-bytes=33600 rx-packets=398-400 rx-bytes=33432-33600 arp-replies=0-4 drop:forged-source=0-2
+stats R tx-packets=$count tx-bytes=$((count * 84)) rx-packets=$((count - 2))-$count \
+  rx-bytes=$((count * 84 - 168))-$((count * 84)) arp-replies=0-4 drop:forged-source=0-2
 stats S tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=0-2 drop:not-here=0-2
 stats T tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=0-2
 

@@ -36,6 +36,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("managed-hint", "managed and move-states"),
     ("managed-kernels", "managed and two-kernels"),
     ("managed-leak", "managed and move-states"),
+    ("managed-move", "managed and move-lossless"),
     ("managed-move-etcd", "managed-move"),
     ("managed-move-faults", "managed-move"),
     ("managed-peering", "managed and policy-peering"),

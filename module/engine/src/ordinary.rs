@@ -11,7 +11,8 @@ use core::net::Ipv4Addr;
 use crate::bytes::{read, write};
 use crate::fast::{fix_field, L4Checksum, Path, GROWTH, HOP_LIMIT, TCP, UDP};
 use crate::header::{Ethernet, IPV4_LEN, IPV6_LEN};
-use crate::{checksum, Mac};
+use crate::policy::{Subject, L4};
+use crate::{checksum, Mac, Vni};
 
 /// From the start of a frame to its transport header.
 pub const FRAME_HEAD: usize = Ethernet::LEN + IPV4_LEN;
@@ -49,6 +50,15 @@ impl Transport {
         }
     }
 
+    /// The protocol's number.
+    #[inline(always)]
+    const fn protocol(self) -> u8 {
+        match self {
+            Transport::Tcp => TCP,
+            Transport::Udp => UDP,
+        }
+    }
+
     /// How many bytes of its header translation touches: as far as its checksum.
     #[inline(always)]
     pub const fn touched(self) -> usize {
@@ -56,6 +66,28 @@ impl Transport {
             Transport::Tcp => 18,
             Transport::Udp => 8,
         }
+    }
+}
+
+/// What a rule sees of an ordinary packet between two nodes of a network: what [`Subject::new`] would say.
+///
+/// `ports` are the first bytes of its transport header, `len` is the length of the IPv4 packet, or of the
+/// largest of those that it stands for.
+#[inline(always)]
+pub fn subject(
+    transport: Transport,
+    (src, dst): (Ipv4Addr, Ipv4Addr),
+    [s0, s1, d0, d1]: [u8; 4],
+    len: u16,
+    network: Vni,
+) -> Subject {
+    Subject {
+        src,
+        dst,
+        protocol: transport.protocol(),
+        l4: L4::Ports(u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])),
+        len,
+        peer: network,
     }
 }
 

@@ -6,7 +6,8 @@ use crate::packet::{Fields, TCP, UDP};
 use ovnet_engine::fast::{self, L4Checksum, Path};
 use ovnet_engine::header::{Ethernet, Ipv4, Ipv6, ETHERTYPE_IPV4};
 use ovnet_engine::ordinary::{self, Frame, Packet, BEFORE, FRAME_HEAD};
-use ovnet_engine::{Mac, SubstrateAddress, SubstratePrefix};
+use ovnet_engine::policy::Subject;
+use ovnet_engine::{Mac, SubstrateAddress, SubstratePrefix, Vni};
 use proptest::prelude::*;
 
 const MODES: [L4Checksum; 2] = [L4Checksum::Complete, L4Checksum::Partial];
@@ -95,6 +96,14 @@ proptest! {
         prop_assert_eq!(ordinary.transport.touched(), fast::touched(fields.protocol));
 
         let ip = Ipv4::parse(&v4, v4.len() as u32).expect("a valid packet");
+        let nodes = (ordinary.src(), ordinary.dst());
+        let ports = [l4[0], l4[1], l4[2], l4[3]];
+        let vni = Vni::new(7).expect("a network's id");
+        let total_len = ordinary.payload_len + 20;
+        prop_assert_eq!(
+            ordinary::subject(ordinary.transport, nodes, ports, total_len, vni),
+            Subject::new(&ip, &l4, 0, vni)
+        );
         let mut expected = [&[0; 20][..], &v4].concat();
         fast::to_ipv6(&mut expected, &ip, &path, entropy, csum).expect("an eligible packet");
         let mut buf = [&[0; BEFORE][..], &whole].concat();
