@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! standby  the node will come here:  arrivals wait       senders here send to where it still is
-//! frozen   the node pauses here:     arrivals wait, or are forwarded to the host where it will be
+//! frozen   the node pauses here:     arrivals wait, or are forwarded to the host where it will be; it sends nothing
 //! settled  it is known where:        what waits goes first, then what is new
 //! ```
 

@@ -154,7 +154,7 @@ impl State {
 
     /// A port under lease carries nothing without one.
     fn check(&self, port: &Port, rcu: Rcu<'_>) {
-        let stops = |own: &Attachment| own.leased && !self.lasts && own.may_send();
+        let stops = |own: &Attachment| own.leased && !self.lasts && own.is_here();
         if port.attachment(rcu).is_some_and(stops) {
             port.stop();
         }

@@ -89,18 +89,24 @@ impl Source {
 }
 
 impl Attachment {
-    /// Whether the node is here, if only to leave.
+    /// Whether the node is here, and goes on: one that pauses in a move may go on at another host before this
+    /// one hears of it, or though this one never does (MV3).
     #[inline]
     pub(crate) fn may_send(&self) -> bool {
+        self.state.read_once() == OVNET_PORT_STATE_ACTIVE
+    }
+
+    /// Whether the node is here, if only to leave.
+    pub(crate) fn is_here(&self) -> bool {
         matches!(
-            self.state.read_once(),
+            self.state.load(Relaxed),
             OVNET_PORT_STATE_ACTIVE | OVNET_PORT_STATE_FROZEN
         )
     }
 
     /// Its state as netlink numbers it, of a port that is stopped or not.
     pub(crate) fn state(&self, stopped: bool) -> u32 {
-        if stopped && self.may_send() {
+        if stopped && self.is_here() {
             OVNET_PORT_STATE_FENCED
         } else {
             self.state.load(Relaxed)

@@ -121,6 +121,11 @@ pub(super) fn is_managed(host: &Host, port: &Port) -> bool {
         .is_some_and(|(own, _)| own.node != 0)
 }
 
+/// Whether a port is attached as a node with that address, be it not the port's own.
+fn is_of(own: &Attachment, vni: Vni, address: Ipv4Addr) -> bool {
+    own.network.vni == vni && own.owns(address)
+}
+
 /// What a request says of a port beside its node.
 struct Asked {
     mac: Mac,
@@ -145,7 +150,9 @@ impl Asked {
         let stopped = old.is_some_and(|(_, stopped)| stopped);
         let old = old.map(|(old, _)| old);
         let mac = match old {
-            Some(old) if !request.has(OVNET_A_PORT_MAC) => old.mac,
+            Some(old) if old.identity.address == address && !request.has(OVNET_A_PORT_MAC) => {
+                old.mac
+            }
             _ => node_mac(request, OVNET_A_PORT_MAC, address)?,
         };
         let node = match (request.u64(OVNET_A_PORT_NODE), old) {
@@ -222,7 +229,8 @@ impl Asked {
                 Ok(())
             })?;
         } else if let Some(old) = old {
-            for known in &old.sources {
+            let further = |known: &&Source| (known.prefix, known.len) != (address, 32);
+            for known in old.sources.iter().filter(further) {
                 let used = known.used.load(Relaxed);
                 let source = Source::new(known.prefix, known.len, used);
                 sources.push_within_capacity(source).map_err(full)?;
@@ -263,11 +271,12 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
     let attached = host
         .lease()
         .attachment(device.driver(), rcu)
-        .filter(|_| old == Some((vni, address)));
+        .filter(|(own, _)| is_of(own, vni, address));
     let asked = Asked::read(request, attached, address)?;
     let attached = attached.map(|(old, _)| old);
     let used = attached.map_or(0, |old| old.used.load(Relaxed));
-    let state_before = attached.map_or(OVNET_PORT_STATE_INACTIVE, |old| old.state.load(Relaxed));
+    // The same node, if another of its addresses is to be the port's own.
+    let state_before = attached.map(|old| old.state.load(Relaxed));
     let was_leased = attached.is_some_and(|old| old.leased);
     drop(reader);
     let carries = matches!(
@@ -327,14 +336,14 @@ pub(crate) fn set(host: &Host, request: &Request<'_>) -> Answer {
         leased,
         sources: asked.sources,
         // What installs the mapping says what is; if it cannot, a port that was there is as it was.
-        state: Atomic::new(match step {
-            Some(_) if old != Some((vni, address)) => asked.state,
-            _ => state_before,
-        }),
+        state: Atomic::new(state_before.unwrap_or(match step {
+            Some(_) => asked.state,
+            None => OVNET_PORT_STATE_INACTIVE,
+        })),
         used: Atomic::new(used),
         limits: device.driver().limits().clone(),
     })?;
-    let anew = old != Some((vni, address));
+    let anew = state_before.is_none();
     host.lease().attach(&device, attachment, leased, anew)?;
     count_port(host, vni, 1);
     if let Some((vni, _)) = old {

@@ -31,10 +31,14 @@ pub fn is_quick(name: &str) -> bool {
 /// Each with the cases that run the same code.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("escape-offload", "escape and offload-tcp"),
+    ("managed-addresses", "managed and own-addresses"),
     ("managed-anycast", "managed"),
     ("managed-hint", "managed and move-states"),
     ("managed-kernels", "managed and two-kernels"),
+    ("managed-leak", "managed and move-states"),
     ("managed-move", "managed and move-lossless"),
+    ("managed-move-etcd", "managed-move"),
+    ("managed-move-faults", "managed-move"),
     ("managed-peering", "managed and policy-peering"),
     ("path-mtu", "mtu and substrate-errors"),
     ("wire-stream", "wire-ping"),

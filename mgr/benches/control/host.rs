@@ -205,7 +205,7 @@ impl Host {
                 Output::Disconnect => self.link.disconnect(),
                 Output::Send(message) => self.link.send(message),
                 Output::Kernel(operations) => self.operate(&operations),
-                Output::Vacate(key, node) => {
+                Output::Vacate(key, node, _) => {
                     gone.push(Event::PortDown(key));
                     // Whoever measures moves may have ended.
                     let _ = self.watcher.leaving.send((key, node));

@@ -188,7 +188,7 @@ impl Driver {
                     self.ask_kernel(Request::Operate(operations));
                 }
                 Output::Hint(to, key) => self.hints.send(to, key),
-                Output::Vacate(key, _) => self.ask_kernel(Request::Vacate(key)),
+                Output::Vacate(key, _, alone) => self.ask_kernel(Request::Vacate(key, alone)),
                 Output::Peers(id, keys) => self.ask_kernel(Request::Peers(id, keys)),
                 Output::Freeze { keys, node, to } => {
                     self.ask_kernel(Request::Freeze(keys, node, to));

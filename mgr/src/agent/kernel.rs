@@ -47,8 +47,8 @@ pub(super) enum Request {
     Operate(Vec<Operation>),
     /// A network is to be like this.
     Network(Vni, Settings),
-    /// A node's address is to cease here.
-    Vacate(Key),
+    /// A node's address is to cease here; alone, so that the node stays with the others that it has.
+    Vacate(Key, bool),
     /// Name a node's peers.
     Peers(MoveId, Vec<Key>),
     /// A node pauses to move.
@@ -290,7 +290,7 @@ impl Kernel {
                 Ok(Request::Look) => look = true,
                 Ok(Request::Operate(operations)) => self.operate(operations),
                 Ok(Request::Network(vni, settings)) => self.network(vni, settings),
-                Ok(Request::Vacate(key)) => self.vacate(key),
+                Ok(Request::Vacate(key, alone)) => self.vacate(key, alone),
                 Ok(Request::Peers(id, keys)) => self.list_peers(id, &keys),
                 Ok(Request::Freeze(keys, node, to)) => self.freeze(&keys, node, to),
                 Ok(Request::Thaw(keys)) => self.thaw(&keys),
@@ -533,22 +533,27 @@ impl Kernel {
 
     /// The address of a node that leaves ceases here: what arrives for it waits from now on, until it is
     /// known where it is. For a further address of a node that is as long as its mapping says so.
-    fn vacate(&mut self, key: Key) {
+    fn vacate(&mut self, key: Key, alone: bool) {
         let own = self.ports.find(key).map(|(port, _)| port.clone());
         if let Some(port) = own {
-            let (device, at) = (port.device.device(), port.key);
-            let node = PortSet::new(device, at.vni, at.address);
-            let set = match at == key {
-                true => PortSet {
-                    state: Some(PortState::Frozen),
-                    ..node
-                },
-                false => PortSet {
-                    sources: Some(ports::without(&port.sources, key.address)),
-                    ..node
-                },
+            // What the port's own address is from now on.
+            let own = match port.key == key {
+                true => port.keys().skip(1).find(|_| alone),
+                false => Some(port.key),
             };
+            let node = own.unwrap_or(key);
+            let mut set = PortSet::new(port.device.device(), node.vni, node.address);
+            match own {
+                Some(own) => {
+                    let further = if own == port.key { key } else { own };
+                    set.sources = Some(ports::without(&port.sources, further.address));
+                }
+                None => set.state = Some(PortState::Frozen),
+            }
             let result = self.client.port_set(&set);
+            if let (Ok(()), Some(sources)) = (&result, set.sources) {
+                self.ports.keeps(port.device, node, sources);
+            }
             self.done("let a node go", result);
             tracing::info!(%key, node = %port.node, "the node leaves this host");
         }

@@ -258,6 +258,13 @@ impl Ports {
         }
     }
 
+    /// A port's own address and its further ones are these now.
+    pub(super) fn keeps(&mut self, device: DeviceId, key: Key, sources: Vec<Source>) {
+        if let Some(port) = self.ports.get_mut(&device) {
+            (port.key, port.sources) = (key, sources);
+        }
+    }
+
     /// A node is to be taken for gone, though its port is there still.
     pub(super) fn gone(&mut self, key: Key) {
         self.attached.remove(&key);

@@ -267,6 +267,8 @@ pub enum Verdict {
         epoch: u32,
         /// It is to leave: detach it, then release it.
         leave: bool,
+        /// The node is to leave this address, and may stay with others: it was taken from it (`CH1`).
+        gone: bool,
         /// It was released, and is to appear elsewhere: what arrives is held until it does.
         held: bool,
     },

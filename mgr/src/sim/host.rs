@@ -233,7 +233,7 @@ impl World {
                         }
                     }
                 }
-                Output::Vacate(key, _) => {
+                Output::Vacate(key, ..) => {
                     let wait = self.within(1_000, 50_000);
                     let life = self.hosts[host as usize].life;
                     self.after(wait, Event::Agent(host, life, AgentEvent::Stop(key)));

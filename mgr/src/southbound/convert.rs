@@ -223,12 +223,14 @@ fn verdict((it, verdict): (Key, Verdict)) -> wire::Verdict {
             generation,
             epoch,
             leave,
+            gone,
             held,
         } => Is::Yours(is::Yours {
             generation: generation.get(),
             epoch,
             leave,
             held,
+            gone,
         }),
         Verdict::Absent { generation } => Is::Absent(is::Absent {
             generation: generation.get(),
@@ -268,6 +270,7 @@ fn read_verdict(it: wire::Verdict) -> Option<(Key, Verdict)> {
             generation: Generation::from_u64(yours.generation),
             epoch: yours.epoch,
             leave: yours.leave,
+            gone: yours.gone,
             held: yours.held,
         },
         Is::Absent(absent) => Verdict::Absent {
@@ -561,6 +564,7 @@ mod tests {
                     generation,
                     epoch: 2,
                     leave: true,
+                    gone: true,
                     held: false,
                 },
             ),

@@ -239,6 +239,9 @@ pub mod verdict {
         pub leave: bool,
         #[prost(bool, tag = "4")]
         pub held: bool,
+        /// With leave: the address is taken from the node, which may stay with others.
+        #[prost(bool, tag = "5")]
+        pub gone: bool,
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Absent {

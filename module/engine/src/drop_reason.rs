@@ -92,7 +92,7 @@ pub enum DropReason {
     NoSuchNode = 37,
     /// A source address that the port has not been given yet.
     NewAddress = 38,
-    /// The port's node is not, or no longer, here.
+    /// The port's node is not here, or pauses.
     PortInactive = 39,
     /// A packet for a node that has moved on, which was sent on too often.
     ForwardLoop = 40,
@@ -287,7 +287,7 @@ impl DropReason {
             }
             DropReason::NoSuchNode => "The address is known not to exist, for a while.",
             DropReason::NewAddress => "A source address that the port has not been given yet.",
-            DropReason::PortInactive => "The port's node is not, or no longer, here.",
+            DropReason::PortInactive => "The port's node is not here, or pauses.",
             DropReason::ForwardLoop => {
                 "A packet for a node that has moved on, which was sent on too often."
             }

@@ -46,8 +46,8 @@ enum ovnet_mapping_state {
  * @OVNET_PORT_STATE_ACTIVE: The node is here.
  * @OVNET_PORT_STATE_STANDBY: The node will come here; what arrives for it
  *   waits.
- * @OVNET_PORT_STATE_FROZEN: The node pauses here; what is for it waits, or is
- *   forwarded to the locator given.
+ * @OVNET_PORT_STATE_FROZEN: The node pauses here: the port carries nothing of
+ *   it. What is for it waits, or is forwarded to the locator given.
  * @OVNET_PORT_STATE_INACTIVE: The node is elsewhere; the port carries nothing.
  * @OVNET_PORT_STATE_FENCED: The lease of this host ended while the node was
  *   here: the node may be elsewhere by now. The port carries nothing until a
@@ -251,8 +251,7 @@ enum ovnet_stats_scope {
  *   while.
  * @OVNET_DROP_REASON_NEW_ADDRESS: A source address that the port has not been
  *   given yet.
- * @OVNET_DROP_REASON_PORT_INACTIVE: The port's node is not, or no longer,
- *   here.
+ * @OVNET_DROP_REASON_PORT_INACTIVE: The port's node is not here, or pauses.
  * @OVNET_DROP_REASON_FORWARD_LOOP: A packet for a node that has moved on,
  *   which was sent on too often.
  * @OVNET_DROP_REASON_NOT_AUTHORISED: No peering lets nodes of the one network

@@ -890,7 +890,8 @@ pub enum PortState {
     Active = 0,
     /// The node will come here; what arrives for it waits.
     Standby = 1,
-    /// The node pauses here; what is for it waits, or is forwarded to the locator given.
+    /// The node pauses here: the port carries nothing of it. What is for it waits, or is forwarded
+    /// to the locator given.
     Frozen = 2,
     /// The node is elsewhere; the port carries nothing.
     Inactive = 3,

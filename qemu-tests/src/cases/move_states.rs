@@ -170,14 +170,29 @@ impl Stage {
         wire.silent()
     }
 
-    /// Packets of the node itself are dropped at a port that is not its place.
-    fn carries_nothing(&mut self, host: u16) -> Result<(), Failure> {
+    /// What the node itself sends to A from its port at S or T.
+    fn speak(&self, host: u16) -> Result<(), Failure> {
         let ip = Ipv4::new(G, A);
-        let packet = ip.packet(UDP, &ip.ends().udp(3, 4, b"here?"));
+        let packet = ip.packet(UDP, &ip.ends().udp(3, 4, b"here"));
         let frame = ethernet(virtual_mac(A), virtual_mac(G), IPV4, &packet);
         let wire = if host == S { &self.g } else { &self.h };
-        wire.send(&frame)?;
+        wire.send(&frame)
+    }
+
+    /// Packets of the node itself are dropped at a port that is not its place, or where it pauses.
+    fn carries_nothing(&mut self, host: u16) -> Result<(), Failure> {
+        self.speak(host)?;
         self.counted(host, &[("drop:port-inactive", 1)])
+    }
+
+    /// And go out where it is.
+    fn carries(&mut self, host: u16) -> Result<(), Failure> {
+        self.speak(host)?;
+        self.counted(host, &sent_by_node(1))?;
+        self.counted(R, &received(1))?;
+        let frame = self.a.receive()?;
+        let end = frame.len().saturating_sub(4);
+        same("what A gets", &frame[end..], b"here")
     }
 
     /// The generation and the state of G's mapping on a host.
@@ -252,6 +267,7 @@ fn thawed(stage: &mut Stage) -> Result<(), Failure> {
     for _ in 0..2 {
         ovctl(&format!("{set} frozen"))?;
         port_shows("S", "G", "\"state\":\"frozen\"")?;
+        stage.carries_nothing(S)?;
     }
     let first = stage.send(5)?;
     stage.g.silent()?;
@@ -265,6 +281,7 @@ fn thawed(stage: &mut Stage) -> Result<(), Failure> {
     stage.send(2)?;
     Stage::arrive(&stage.g, first..first + 7)?;
     stage.counted(S, &received(7))?;
+    stage.carries(S)?;
     same("what S knows of G", stage.known(S)?, before)
 }
 
@@ -369,6 +386,8 @@ fn moved(stage: &mut Stage) -> Result<(), Failure> {
     let first = stage.send(4)?;
     stage.h.silent()?;
     stage.counted(S, &[("forwarded", 4)])?;
+    // Even if nobody tells S of what follows.
+    stage.carries_nothing(S)?;
     ovctl("T port set v0 --netns H --net 7 --address 10.0.0.3 --state active --gen 50")?;
     Stage::arrive(&stage.h, first..first + 4)?;
     stage.counted(T, &received(4))?;

@@ -71,8 +71,8 @@ pub enum Output {
     /// Tell the host with this locator that what it knows of the mapping is old.
     Hint(Locator, Key),
     /// The node's address is to cease here: pause or stop the node, or take the address from it,
-    /// then detach the port.
-    Vacate(Key, NodeId),
+    /// then detach the port. If so said, only the address goes, and the node stays with its others.
+    Vacate(Key, NodeId, bool),
     /// Name the nodes that the one with these addresses was in conversation with lately.
     Peers(MoveId, Vec<Key>),
     /// Freeze the ports of a node, and send on to another host what arrives for it, until the

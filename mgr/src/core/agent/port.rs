@@ -286,12 +286,13 @@ impl Agent {
                 generation,
                 epoch,
                 leave: true,
+                gone,
                 held: false,
             } = verdict
             {
                 if epoch == self.seat.epoch && generation >= port.left {
                     port.left = generation;
-                    out.push(Output::Vacate(key, port.node));
+                    out.push(Output::Vacate(key, port.node, gone));
                 }
             }
             // Whatever has changed, now may be the time. A binding to this host is none that
@@ -316,6 +317,7 @@ impl Agent {
                 generation,
                 epoch,
                 leave,
+                gone,
                 held,
             } => {
                 if generation < port.generation {
@@ -333,7 +335,7 @@ impl Agent {
                         }
                         if leave {
                             let node = self.ports[&key].node;
-                            out.push(Output::Vacate(key, node));
+                            out.push(Output::Vacate(key, node, gone));
                         }
                     }
                     State::Releasing | State::Held if held => {

@@ -39,6 +39,7 @@ fn yours(revision: u64, leave: bool, held: bool) -> Verdict {
         generation: generation(revision),
         epoch: 1,
         leave,
+        gone: false,
         held,
     }
 }
@@ -544,11 +545,26 @@ fn a_binding_without_a_port_is_given_back() {
 }
 
 #[test]
+fn an_address_that_is_taken_from_a_node_leaves_alone() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    let gone = Verdict::Yours {
+        generation: generation(21),
+        epoch: 1,
+        leave: true,
+        gone: true,
+        held: false,
+    };
+    rig.push(key(1), gone);
+    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1), true)));
+}
+
+#[test]
 fn a_node_that_is_to_leave_is_detached_and_released_and_its_traffic_forwarded() {
     let mut rig = Rig::new();
     rig.bind(key(1), 20);
     rig.push(key(1), yours(21, true, false));
-    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1))));
+    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1), false)));
     assert_eq!(rig.operations(), [set(key(1), 21, Place::Local)]);
     rig.kernel(Event::PortDown(key(1)));
     assert_eq!(rig.releases(), [(key(1), generation(21))]);
@@ -847,7 +863,7 @@ fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then()
     rig.kernel(Event::Fenced);
     rig.out.clear();
     rig.push(key(1), yours(21, true, false));
-    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1))));
+    assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1), false)));
     rig.kernel(Event::PortDown(key(1)));
     assert_eq!(rig.releases(), [(key(1), generation(21))]);
     // Nobody has said so: what the kernel has of it ends all the same.

@@ -258,6 +258,7 @@ impl Shard {
                 generation,
                 epoch: at.epoch,
                 leave: true,
+                gone: false,
                 held: true,
             },
             None => Verdict::Absent { generation },

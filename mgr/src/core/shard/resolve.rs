@@ -138,6 +138,7 @@ impl Shard {
                 generation,
                 epoch: at.epoch,
                 leave: mapping.home != Home::Host(host),
+                gone: mapping.home == Home::Leaving,
                 held: at.held,
             },
             Some(at) => Verdict::Found {

@@ -180,6 +180,7 @@ fn a_release_ends_just_the_binding_it_names() {
         generation,
         epoch: 1,
         leave: true,
+        gone: false,
         held: true,
     };
     let answer = ToAgent::Answer {

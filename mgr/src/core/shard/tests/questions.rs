@@ -67,12 +67,31 @@ fn what_changes_is_pushed_to_those_who_asked_and_to_the_hosts_concerned() {
         generation,
         epoch: 1,
         leave: true,
+        gone: false,
         held: false,
     };
     assert_eq!(rig.sent(1), [push(leave)]);
     assert_eq!(rig.sent(2), [push(found)]);
     assert_eq!(rig.sent(3), [push(found)]);
     assert_eq!(rig.sent(4), []);
+}
+
+#[test]
+fn a_host_is_told_whether_a_node_leaves_or_loses_an_address() {
+    let own = mapping(1, 1, at(1, 1, false));
+    let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), own)], &[1]);
+    for (home, gone) in [(Home::Nowhere, false), (Home::Leaving, true)] {
+        rig.out.clear();
+        rig.map(key(1, 1), Some(Mapping { home, ..own }));
+        let told = rig.sent(1);
+        let [ToAgent::Push { items, .. }] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(
+            matches!(items[..], [(_, Verdict::Yours { leave: true, gone: it, .. })] if it == gone),
+            "{items:?}"
+        );
+    }
 }
 
 #[test]
