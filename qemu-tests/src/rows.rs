@@ -8,9 +8,9 @@ use crate::case::Case;
 
 const REQUIRED: &[&str] = &[
     "AD1", "AD2", "AD3", "AD4", "AD5", "AU1", "AU2", "AU3", "AU5", "CH1", "CH2", "CH3", "CH4",
-    "MV1", "MV2", "MV3", "MV4", "MV5", "MV7", "MV8", "OP1", "OP2", "OP3", "OP4", "OP5", "RX1",
-    "RX2", "RX3", "RX4", "RX5", "SM2", "SM3", "SM4", "TX1", "TX2", "TX3", "TX4", "TX5", "TX6",
-    "TX7", "TX8", "TX9", "TX10", "TX11", "UN1", "UN2",
+    "MV1", "MV2", "MV3", "MV4", "MV5", "MV6", "MV7", "MV8", "OP1", "OP2", "OP3", "OP4", "OP5",
+    "RX1", "RX2", "RX3", "RX4", "RX5", "SM2", "SM3", "SM4", "TX1", "TX2", "TX3", "TX4", "TX5",
+    "TX6", "TX7", "TX8", "TX9", "TX10", "TX11", "UN1", "UN2",
 ];
 
 /// The required rows that none of these cases is about.

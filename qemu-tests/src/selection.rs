@@ -31,6 +31,7 @@ pub fn is_quick(name: &str) -> bool {
 /// Each with the cases that run the same code.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("escape-offload", "escape and offload-tcp"),
+    ("host-death", "lease and managed"),
     ("managed-addresses", "managed and own-addresses"),
     ("managed-anycast", "managed"),
     ("managed-hint", "managed and move-states"),
