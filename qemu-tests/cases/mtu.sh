@@ -20,22 +20,22 @@ stats S arp-replies=1 tx-packets=1 tx-bytes=1480 rx-packets=1 rx-bytes=1480
 # One byte more, from a node that was given a larger MTU, is answered.
 ip -n A link set v0 mtu 2000
 refused '*mtu*1480*' ping_of 1481
-stats R drop:too-big=1
+stats R drop:too-big=1 arp-replies=0-1
 stats S
 expect 1480 path_mtu
 ping_of 1480
-stats R tx-packets=1 tx-bytes=1480 rx-packets=1 rx-bytes=1480
-stats S tx-packets=1 tx-bytes=1480 rx-packets=1 rx-bytes=1480
+stats R tx-packets=1 tx-bytes=1480 rx-packets=1 rx-bytes=1480 arp-replies=0-1
+stats S tx-packets=1 tx-bytes=1480 rx-packets=1 rx-bytes=1480 arp-replies=0-1
 
 # So is what the route to the remote host does not take.
 in_ns A ip route flush cache
 ip -6 -n R route change default via fe80::ff dev sub mtu 1400
 refused '*mtu*1380*' ping_of 1381
 expect 1380 path_mtu
-stats R drop:too-big=1
+stats R drop:too-big=1 arp-replies=0-1
 ping_of 1380
-stats R tx-packets=1 tx-bytes=1380 rx-packets=1 rx-bytes=1380
-stats S tx-packets=1 tx-bytes=1380 rx-packets=1 rx-bytes=1380
+stats R tx-packets=1 tx-bytes=1380 rx-packets=1 rx-bytes=1380 arp-replies=0-1
+stats S tx-packets=1 tx-bytes=1380 rx-packets=1 rx-bytes=1380 arp-replies=0-1
 
 # A TCP connection fits its segments to what it learns; none is lost for good.
 in_ns A ip route flush cache
@@ -55,5 +55,5 @@ stats S tx-packets=+ tx-bytes=+ rx-packets=+ rx-bytes=+ arp-replies=0-1
 # is not as narrow.
 in_ns A ip route flush cache
 ping_of 1400 dont
-stats R tx-packets=2 tx-bytes=1420 rx-packets=1 rx-bytes=1400
-stats S tx-packets=1 tx-bytes=1400 rx-packets=2 rx-bytes=1420
+stats R tx-packets=2 tx-bytes=1420 rx-packets=1 rx-bytes=1400 arp-replies=0-1
+stats S tx-packets=1 tx-bytes=1400 rx-packets=2 rx-bytes=1420 arp-replies=0-1
