@@ -17,6 +17,8 @@ use crate::core::shard::Order;
 use crate::core::{Key, NodeId};
 
 const ORGANISATION: &str = "all";
+/// So many hosts have the nodes that a network begins with.
+const SPREAD: u32 = 400;
 
 impl World {
     /// The store as it is at the beginning, and the machines switched on.
@@ -51,8 +53,10 @@ impl World {
             let vni = self.vnis[(i % self.scenario.networks) as usize];
             let address = Ipv4Addr::from_bits(0x0a00_0001 + i / self.scenario.networks);
             // The nodes of a network are on many hosts, those of a host in few networks.
-            let host = (i / self.scenario.networks + i % self.scenario.networks * 37)
-                % self.scenario.hosts;
+            let (hosts, networks) = (self.scenario.hosts, self.scenario.networks);
+            let spread = hosts.min(SPREAD);
+            let first = i % networks * (hosts / networks).max(37);
+            let host = (first + i / networks % spread) % hosts;
             let home = self.hosts[host as usize].locator;
             let id = NodeId(u64::from(i) + 1);
             let key = Key::new(vni, address);

@@ -12,7 +12,7 @@ use crate::core::{Key, Time};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     /// When to repeat it; none if it was not sent yet.
-    due: Option<Time>,
+    pub(super) due: Option<Time>,
     /// How often it was sent.
     tries: u32,
     /// The manager has too much to do.

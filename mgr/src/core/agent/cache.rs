@@ -25,7 +25,7 @@ pub struct Entry {
     /// When it is given up if it is not confirmed until then.
     hard: Time,
     /// When to look at it again.
-    due: Time,
+    pub(super) due: Time,
 }
 
 /// What survives the agent, if the daemon writes it down from time to time.
@@ -184,7 +184,7 @@ impl Agent {
                 generation, held, ..
             } => {
                 self.answered(key);
-                if !held && !self.is_learning(key) {
+                if !held && !self.is_learning(key) && !self.is_arriving(key) {
                     // No port has that address: what bound it is long gone.
                     self.release_leaked(key, generation, out);
                 }

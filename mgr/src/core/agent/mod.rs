@@ -428,6 +428,26 @@ impl Agent {
             let operations = std::mem::take(&mut self.outbox.kernel);
             out.push(Output::Kernel(operations));
         }
+        self.forget_timers();
+    }
+
+    /// Nobody need be woken for what is done already.
+    fn forget_timers(&mut self) {
+        while let Some(Reverse((due, timer))) = self.timers.peek() {
+            let due = Some(*due);
+            let means = match timer {
+                Timer::Ask(key) => self.asks.get(key).is_some_and(|ask| ask.due == due),
+                Timer::Entry(key) => self.cache.get(key).map(|entry| entry.due) == due,
+                Timer::Learning(key) => self.learning.get(key).map(|learning| learning.due) == due,
+                Timer::Move(id) => self.moves.get(id).is_some_and(|it| it.due == due),
+                Timer::Port(key) => self.ports.get(key).is_some_and(|port| port.is_due(due)),
+                Timer::Beat | Timer::Link | Timer::Report => true,
+            };
+            if means {
+                return;
+            }
+            self.timers.pop();
+        }
     }
 
     fn set(&mut self, key: Key, generation: Generation, place: Place) {

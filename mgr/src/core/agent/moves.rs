@@ -14,7 +14,7 @@ use ovnet_engine::Locator;
 
 use super::executor::{Command, Errand, Notice, Role};
 use super::kernel::Place;
-use super::port::State as PortState;
+use super::port::{Port, State as PortState};
 use super::{Agent, Output, Timer};
 use crate::core::message::{Move, ToManager};
 use crate::core::moves::{MoveId, Reason, Seat, Side, State, Step};
@@ -30,10 +30,14 @@ pub(super) struct Moving {
     /// It is known only because an earlier agent has run the program for it.
     left: bool,
     since: Time,
+    /// When it was told of last.
+    heard: Time,
+    /// What arrives for the node is sent on to the destination, or has been.
+    departed: bool,
     /// What is being done about it, how often, and when to do that again.
     doing: Todo,
     tries: u32,
-    due: Option<Time>,
+    pub(super) due: Option<Time>,
     program: Program,
     /// Whether the kernel was asked for the node's peers, and whom it named.
     peers: Option<Vec<Key>>,
@@ -93,12 +97,14 @@ impl Todo {
     }
 }
 
-/// The longest interval between two repetitions.
+/// The longest interval between two repetitions; and a move that the manager has not told of for so
+/// long, as it does again and again, is over.
 const LONGEST: Duration = Duration::from_secs(4);
 
 impl Agent {
     /// The manager tells how far a move has come.
     pub(super) fn move_told(&mut self, told: Move, now: Time, out: &mut Vec<Output>) {
+        let late = told.as_of < self.seen;
         self.see(told.as_of);
         let (seat, side) = match self.seat.host {
             own if own == told.from.host => (told.from, Side::Source),
@@ -113,7 +119,8 @@ impl Agent {
         }
         let id = told.id;
         if let Some(known) = self.moves.get_mut(&id) {
-            (known.current, known.left) = (true, known.left && told.state.is_over());
+            (known.current, known.heard) = (true, now);
+            known.left &= told.state.is_over();
             if told.as_of < known.told.as_of {
                 return;
             }
@@ -121,16 +128,19 @@ impl Agent {
                 known.done.clear();
             }
             known.told = told;
-        } else if !told.state.is_over() {
-            self.moves.insert(id, Moving::new(told, side, now));
-        } else {
+        } else if late || told.state.is_over() {
+            // It may be over since; if it is not, this host is told again.
             return;
+        } else {
+            self.moves.insert(id, Moving::new(told, side, now));
         }
         if self.moves[&id].told.state.is_over() {
             return self.end_move(id, now, out);
         }
-        if side == Side::Destination {
-            self.expect_node(id, now);
+        match side {
+            Side::Destination => self.expect_node(id, now),
+            Side::Source if self.moves[&id].told.state == State::Freeze => self.hold(id),
+            Side::Source => {}
         }
         self.advance_move(id, now, out);
     }
@@ -203,7 +213,32 @@ impl Agent {
     /// The node of a port that an earlier agent has frozen is this host's, and stays.
     pub(super) fn thaw(&mut self, key: Key, out: &mut Vec<Output>) {
         if self.is_departing(key).is_none() && self.frozen.remove(&key) {
-            out.push(Output::Thaw(vec![key]));
+            self.stay(vec![key], out);
+        }
+    }
+
+    /// The node with these addresses stays: the kernel hears of what was bound meanwhile.
+    fn stay(&mut self, keys: Vec<Key>, out: &mut Vec<Output>) {
+        for key in &keys {
+            let bound = self.ports.get(key);
+            if let Some(port) = bound.filter(|port| port.state == PortState::Bound) {
+                let generation = port.generation;
+                self.set(*key, generation, Place::Local);
+            }
+        }
+        out.push(Output::Thaw(keys));
+    }
+
+    /// The node is to be frozen as it is bound now: a grant of that binding, or of one before, that
+    /// is still on its way must not have the kernel bring the port back.
+    fn hold(&mut self, id: MoveId) {
+        let it = &self.moves[&id].told;
+        for (key, generation) in &it.keys {
+            if let Some(port) = self.ports.get_mut(key) {
+                if port.node == it.node && port.state == PortState::Bound {
+                    port.generation = port.generation.max(*generation);
+                }
+            }
         }
     }
 
@@ -328,9 +363,17 @@ impl Agent {
             it.side == Side::Destination
                 && it.has(key)
                 && it.told.state <= State::Commit
-                && !(self.is_later(it) && whole(it))
+                && !(self.is_to_claim(it, key) && whole(it))
         };
         self.moves.values().any(arrives)
+    }
+
+    /// Whether an address of a node that comes here is not bound to this boot of the host by the
+    /// commit, or not any more.
+    fn is_to_claim(&self, it: &Moving, key: Key) -> bool {
+        let lost =
+            |(own, generation): &(Key, Generation)| *own == key && *generation == Generation::NONE;
+        self.is_later(it) || it.told.state == State::Commit && it.told.keys.iter().any(lost)
     }
 
     /// Whether this is a later boot of the destination than the one that was to have the node.
@@ -364,10 +407,13 @@ impl Agent {
                 return;
             }
             match &todo {
-                Todo::Wait => return,
-                Todo::Until(due) => {
-                    known.due = Some(*due);
-                    return self.set_timer(*due, Timer::Move(id));
+                Todo::Wait | Todo::Until(_) => {
+                    let due = match todo {
+                        Todo::Until(due) => due,
+                        _ => known.heard.max(now) + LONGEST,
+                    };
+                    known.due = Some(due);
+                    return self.set_timer(due, Timer::Move(id));
                 }
                 Todo::Run => {
                     let program = &mut known.program;
@@ -438,21 +484,25 @@ impl Agent {
         if it.left && !self.link.is_up() {
             return Todo::Wait;
         }
+        // It is over, and that is what the answer to a step says that the other side makes.
+        let question = Todo::Step(match it.side {
+            Side::Source => Step::Resumed,
+            Side::Destination => Step::Frozen,
+        });
         if self.link.is_up() && !it.current {
-            // It is over, as far as the manager knows that welcomed this host, and that is what the
-            // answer to any step will say. It is the other host's: if the move is under way after
-            // all, this one must not lead it on.
-            return Todo::Step(match it.side {
-                Side::Source => Step::Ready,
-                Side::Destination => Step::Converged,
-            });
+            return question;
         }
         if it.failure.is_some() && !it.told.state.is_committed() {
             return Todo::Step(Step::Abort);
         }
-        match it.side {
+        let todo = match it.side {
             Side::Source => self.next_of_source(it, now),
             Side::Destination => self.next_of_destination(it, now),
+        };
+        match todo {
+            Todo::Run | Todo::Say(_) | Todo::Step(_) => todo,
+            _ if self.link.is_up() && now - it.heard >= LONGEST => question,
+            todo => todo,
         }
     }
 
@@ -516,7 +566,8 @@ impl Agent {
     fn stands_by(&self, it: &Moving) -> bool {
         it.keys().all(|key| {
             let port = self.ports.get(&key);
-            port.is_some_and(|port| port.node == it.told.node)
+            let here = |port: &Port| port.node == it.told.node && port.state != PortState::Left;
+            port.is_some_and(here)
         })
     }
 
@@ -559,11 +610,17 @@ impl Agent {
     fn bind(&mut self, id: MoveId) {
         let it = &self.moves[&id];
         let keys = it.told.keys.clone();
-        if self.is_later(it) {
-            let all = keys.into_iter().map(|(key, _)| key);
-            return self.outbox.claim.extend(all);
-        }
+        let later = self.is_later(it);
         for (key, generation) in keys {
+            if later || generation == Generation::NONE {
+                let bound = self.ports.get(&key);
+                match bound.filter(|port| port.state == PortState::Bound) {
+                    // The kernel says once more that it has it.
+                    Some(port) => self.set(key, port.generation, Place::Local),
+                    None => self.outbox.claim.push(key),
+                }
+                continue;
+            }
             let Some(port) = self.ports.get_mut(&key) else {
                 continue;
             };
@@ -583,11 +640,18 @@ impl Agent {
     /// The node is the destination's: what still arrives here is sent on there, but for a node that
     /// flees.
     fn depart(&mut self, id: MoveId, now: Time) {
-        let it = &self.moves[&id].told;
-        let (keys, to) = (it.keys.clone(), it.to.host);
+        let Some(it) = self.moves.get_mut(&id).filter(|it| !it.departed) else {
+            return;
+        };
+        it.departed = true;
+        let (keys, to) = (it.told.keys.clone(), it.told.to.host);
         for (key, generation) in keys {
-            let newer = |entry: &super::Entry| entry.generation >= generation;
-            if !self.cache.get(&key).is_some_and(newer) {
+            let known = self.cache.get(&key).map(|entry| entry.generation);
+            let bound = self.ports.get(&key).map(|port| port.generation);
+            if generation == Generation::NONE {
+                // It has left the destination as well, and the answer says where it is.
+                self.outbox.claim.push(key);
+            } else if known.max(bound).is_none_or(|known| known < generation) {
                 self.send_on(key, generation, to, None, now);
             }
         }
@@ -603,7 +667,7 @@ impl Agent {
         now: Time,
     ) {
         let on = self.is_departing(key).is_some_and(|(_, on)| on);
-        self.ports.remove(&key);
+        self.leave_port(key, generation);
         let place = match on {
             true => Place::Moved(to),
             false => Place::Remote(to),
@@ -643,7 +707,7 @@ impl Agent {
             }
         }
         match (it.side, it.told.state) {
-            (Side::Source, State::Aborted) => out.push(Output::Thaw(keys)),
+            (Side::Source, State::Aborted) => self.stay(keys, out),
             (Side::Destination, State::Aborted) => out.push(Output::GiveBack {
                 keys,
                 to: it.told.from.host,
@@ -683,6 +747,8 @@ impl Moving {
             current: true,
             left: false,
             since: now,
+            heard: now,
+            departed: false,
             doing: Todo::Wait,
             tries: 0,
             due: None,

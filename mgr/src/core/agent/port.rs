@@ -35,6 +35,11 @@ impl Port {
     pub(super) fn mac(&self) -> Option<Mac> {
         self.mac
     }
+
+    /// Whether it waits for something until then.
+    pub(super) fn is_due(&self, due: Option<Time>) -> bool {
+        Some(self.due) == due && !matches!(self.state, State::Bound | State::Left)
+    }
 }
 
 /// What a port waits for. Only a bound port's mapping is local in the kernel.
@@ -48,6 +53,8 @@ pub(super) enum State {
     Releasing,
     /// Detached and given up; for the host that claims it next.
     Held,
+    /// For its node to be here again, which has moved away and left it behind.
+    Left,
 }
 
 /// An address that a node here began to use.
@@ -55,7 +62,7 @@ pub(super) enum State {
 pub(super) struct Learning {
     node: NodeId,
     attempt: u32,
-    due: Time,
+    pub(super) due: Time,
 }
 
 /// More addresses that nodes may or may not be allowed are not asked about at a time.
@@ -129,7 +136,7 @@ impl Agent {
             left = match port.state {
                 State::Releasing | State::Held => port.generation,
                 State::Claiming => port.left,
-                State::Bound => Generation::NONE,
+                State::Bound | State::Left => Generation::NONE,
             };
         }
         let attempt = self.next_attempt();
@@ -164,6 +171,9 @@ impl Agent {
             State::Bound => {
                 port.state = State::Releasing;
                 self.release(key, now, out);
+            }
+            State::Left => {
+                self.ports.remove(&key);
             }
             State::Releasing | State::Held => {}
         }
@@ -232,7 +242,7 @@ impl Agent {
                         self.asks.remove(&key);
                         self.set(key, generation, Place::Local);
                     }
-                    State::Releasing | State::Held => {}
+                    State::Releasing | State::Held | State::Left => {}
                 }
             }
             Some(_) => {}
@@ -264,7 +274,7 @@ impl Agent {
     pub(super) fn is_attached(&self, key: Key) -> bool {
         self.ports
             .get(&key)
-            .is_some_and(|port| port.state != State::Claiming)
+            .is_some_and(|port| !matches!(port.state, State::Claiming | State::Left))
     }
 
     /// What the manager knows of an address that a port here has; false if that is as well to be
@@ -280,7 +290,7 @@ impl Agent {
         let Some(port) = self.ports.get_mut(&key) else {
             return false;
         };
-        if port.state == State::Claiming {
+        if matches!(port.state, State::Claiming | State::Left) {
             // An earlier binding of this boot that only this host can end: it is claimed in vain.
             if let Verdict::Yours {
                 generation,
@@ -308,6 +318,7 @@ impl Agent {
             };
             if news > port.generation && !own {
                 port.generation = news;
+                port.state = State::Claiming;
                 self.outbox.claim.push(key);
             }
             return matches!(verdict, Verdict::Yours { .. });
@@ -325,7 +336,7 @@ impl Agent {
                     return true;
                 }
                 match port.state {
-                    State::Claiming => {}
+                    State::Claiming | State::Left => {}
                     // The host was booted, and this is the boot before.
                     State::Bound if epoch != self.seat.epoch => self.claim_anew(key),
                     State::Bound => {
@@ -412,7 +423,7 @@ impl Agent {
                 self.set(key, generation, place);
                 self.claim_anew(key);
             }
-            State::Claiming | State::Bound => {}
+            State::Claiming | State::Bound | State::Left => {}
             State::Releasing | State::Held => {
                 self.ports.remove(&key);
                 let (place, mac) = match host {
@@ -421,6 +432,20 @@ impl Agent {
                 };
                 self.insert(key, generation, place, mac, now);
                 self.set(key, generation, place);
+            }
+        }
+    }
+
+    /// The port's node has moved away. It may come back before anybody has taken the port away.
+    pub(super) fn leave_port(&mut self, key: Key, generation: Generation) {
+        let attempt = self.next_attempt();
+        match self.ports.get_mut(&key) {
+            Some(port) if matches!(port.state, State::Claiming | State::Bound) => {
+                (port.state, port.generation) = (State::Left, generation);
+                (port.attempt, port.tries) = (attempt, 0);
+            }
+            _ => {
+                self.ports.remove(&key);
             }
         }
     }
@@ -481,7 +506,7 @@ impl Agent {
                 self.ask(key);
                 self.retry_port(key, self.config.timeout, now);
             }
-            State::Bound => {}
+            State::Bound | State::Left => {}
         }
     }
 
@@ -516,6 +541,7 @@ impl Agent {
                     continue;
                 };
                 let held = match state {
+                    State::Left => continue,
                     State::Claiming if self.is_arriving(key) => continue,
                     State::Claiming => Generation::NONE,
                     State::Bound => generation,

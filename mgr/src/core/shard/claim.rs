@@ -69,30 +69,36 @@ impl Shard {
     }
 
     fn decide(&self, host: Locator, epoch: u32, claim: &Claim) -> Decision {
-        let Some((generation, mapping)) = self.table.mapping(claim.key) else {
+        let known = self.table.mapping(claim.key);
+        let own = |mapping: &Mapping| {
+            let at = mapping.at;
+            at.is_some_and(|at| (at.host, at.epoch, at.held) == (host, epoch, false))
+        };
+        if claim.held != Generation::NONE {
+            let same = |(generation, mapping): &(Generation, Mapping)| {
+                let home = mapping.home == Home::Host(host) && mapping.node == claim.node;
+                home && own(mapping) && claim.held == *generation
+            };
+            return match known.filter(same) {
+                Some((generation, _)) => Decision::Confirm(generation),
+                // Whose the address is by now, and what is left to claim, follows from that.
+                None => Decision::Tell,
+            };
+        }
+        let Some((generation, mapping)) = known else {
             return Decision::Deny(Denial::NotProvisioned);
         };
         if mapping.node != claim.node {
             return Decision::Deny(Denial::Duplicate);
         }
-        let own = mapping
-            .at
-            .filter(|at| at.host == host && at.epoch == epoch && !at.held);
-        let confirms = own.is_some() && claim.held != Generation::NONE;
         if mapping.home != Home::Host(host) {
             let moved = self.table.moves().of_node(claim.node);
             return match moved.is_some_and(|(_, it)| it.side(host).is_some()) {
                 // It is to end what it has, whether it knows of that or not.
-                _ if own.is_some() => Decision::Tell,
+                _ if own(&mapping) => Decision::Tell,
                 // The destination has the node before it is its own, the source when it is no more.
                 true => Decision::Deny(Denial::Wait),
                 false => Decision::Deny(Denial::OtherHost),
-            };
-        }
-        if confirms {
-            return match claim.held == generation {
-                true => Decision::Confirm(generation),
-                false => Decision::Tell,
             };
         }
         // Another host may still have the node.

@@ -20,7 +20,9 @@ mod moving;
 mod nodes;
 mod objects;
 mod order;
+mod pages;
 mod placements;
+mod presence;
 mod refusal;
 mod resolve;
 mod session;
@@ -328,7 +330,6 @@ impl Shard {
             self.apply(Event::Put(entry), now);
         }
         if last {
-            self.table.pack();
             self.reached(revision, now, out);
         }
     }

@@ -207,7 +207,8 @@ impl Shard {
             let Some((generation, mapping)) = self.own_mapping(key, it.node) else {
                 return Err("the node's addresses have changed");
             };
-            let at = mapping.at.map(|_| At {
+            // The destination's port stands by at all of them, one not claimed before included.
+            let at = Some(At {
                 host: it.to.host,
                 epoch: it.to.epoch,
                 held: false,

@@ -301,6 +301,9 @@ impl Shard {
                 (Some(before), None)
             }
         };
+        if self.by_host.is_empty() {
+            return;
+        }
         let mut told = Vec::with_capacity(4);
         for mapping in [before, after].into_iter().flatten() {
             let home = match mapping.home {
@@ -318,6 +321,9 @@ impl Shard {
 
     /// Who knows an address as that of another network's node is to hear that it is this network's.
     fn take_name_back(&mut self, key: Key) {
+        if self.sessions.is_empty() {
+            return;
+        }
         for peer in self.table.peers(key.vni) {
             let there = Key::new(peer, key.address);
             let sessions: Vec<_> = self.table.subscribers(there).collect();
@@ -334,6 +340,9 @@ impl Shard {
 
     /// Who knows an address that is no longer this network's may come to know it as another network's.
     fn lend_name(&mut self, key: Key, sessions: &[SessionId]) {
+        if sessions.is_empty() {
+            return;
+        }
         let Some(there) = self.table.beyond(key) else {
             return;
         };
@@ -345,6 +354,9 @@ impl Shard {
     }
 
     fn announce(&mut self, key: Key, subscribers: Vec<SessionId>) {
+        if subscribers.is_empty() {
+            return;
+        }
         let alone = self.table.peers(key.vni).is_empty();
         for id in subscribers {
             let host = self.sessions.get(&id).map(|session| session.host);

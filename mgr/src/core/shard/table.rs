@@ -2,17 +2,18 @@
 
 //! The copy of the store that a manager answers from.
 //!
-//! A million mappings are a normal load, so one takes 32 bytes: hosts, and hosts in an epoch, are
+//! A million mappings are a normal load, so one takes 32 bytes beside its key: hosts, and hosts in an epoch, are
 //! numbers here, and MACs that are not derived are kept apart, since few are.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
 
 use super::moves::Moves;
+use super::pages::{self, Pages};
 use super::placements::Placements;
+use super::presence::Presence;
 use super::subscribers::Subscribers;
 use super::SessionId;
 use crate::core::moves::MoveId;
@@ -25,7 +26,7 @@ use crate::store::{self, Range, Revision};
 /// The copy of the store that a manager answers from.
 #[derive(Debug, Default)]
 pub struct Table {
-    mappings: BTreeMap<Key, Slot>,
+    mappings: Pages<Slot>,
     macs: BTreeMap<Key, Mac>,
     places: Places,
     networks: BTreeMap<Vni, (Network, Revision)>,
@@ -38,8 +39,7 @@ pub struct Table {
     managers: BTreeMap<u32, (Manager, Revision)>,
     placements: Placements,
     sessions: BTreeMap<Locator, (Session, Revision)>,
-    /// How many mappings of a network have a host as their home, and how many are bound to it.
-    presence: BTreeMap<(Locator, Vni), u32>,
+    presence: Presence,
     /// Where to look for a free address next.
     next_free: BTreeMap<Vni, u32>,
     term: (Term, Revision),
@@ -129,7 +129,7 @@ impl Table {
     #[must_use]
     pub fn mapping(&self, key: Key) -> Option<(Generation, record::Mapping)> {
         self.mappings
-            .get(&key)
+            .get(key)
             .map(|slot| (slot.generation, self.mapping_of(key, slot)))
     }
 
@@ -153,8 +153,8 @@ impl Table {
         from: Key,
     ) -> impl Iterator<Item = (Key, Generation, record::Mapping)> + '_ {
         let mapping =
-            |(key, slot): (&Key, &Slot)| (*key, slot.generation, self.mapping_of(*key, slot));
-        self.mappings.range(from..).map(mapping)
+            |(key, slot): (Key, &Slot)| (key, slot.generation, self.mapping_of(key, slot));
+        self.mappings.range(from..=pages::LAST).map(mapping)
     }
 
     /// How many mappings there are.
@@ -166,7 +166,7 @@ impl Table {
     /// Whether there is no mapping.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.mappings.is_empty()
+        self.mappings.len() == 0
     }
 
     /// Replaces a mapping, keeping who wants to hear of it; returns what it was, and those. None if
@@ -179,7 +179,7 @@ impl Table {
     ) -> Option<(Option<record::Mapping>, Vec<SessionId>)> {
         let generation = Generation::new(mapping.term, revision);
         let (home, at) = (self.places.home(mapping.home), self.places.at(mapping.at));
-        let mut now = Slot {
+        let now = Slot {
             generation,
             node: mapping.node,
             home,
@@ -187,16 +187,18 @@ impl Table {
             subscribers: Subscribers::default(),
         };
         let mut subscribers = Vec::new();
-        let before = match self.mappings.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert(now);
-                None
-            }
-            Entry::Occupied(entry) if entry.get().generation == generation => return None,
-            Entry::Occupied(mut entry) => {
-                let slot = entry.get_mut();
-                now.subscribers = std::mem::take(&mut slot.subscribers);
-                subscribers.extend(now.subscribers.iter());
+        let before = match self.mappings.get_or_insert(key, now) {
+            (_, true) => None,
+            (slot, false) if slot.generation == generation => return None,
+            (slot, false) => {
+                subscribers.extend(slot.subscribers.iter());
+                let now = Slot {
+                    generation,
+                    node: mapping.node,
+                    home,
+                    at,
+                    subscribers: std::mem::take(&mut slot.subscribers),
+                };
                 Some(std::mem::replace(slot, now))
             }
         };
@@ -224,21 +226,19 @@ impl Table {
         self.recount(key, Some(&before), None);
         self.placements.forget(before.node, key);
         self.macs.remove(&key);
-        let slot = self.mappings.remove(&key)?;
+        let slot = self.mappings.remove(key)?;
         Some((before, slot.subscribers))
     }
 
     pub(super) fn subscribers(&self, key: Key) -> impl Iterator<Item = SessionId> + '_ {
         self.mappings
-            .get(&key)
+            .get(key)
             .into_iter()
             .flat_map(|slot| slot.subscribers.iter())
     }
 
     pub(super) fn subscribers_mut(&mut self, key: Key) -> Option<&mut Subscribers> {
-        self.mappings
-            .get_mut(&key)
-            .map(|slot| &mut slot.subscribers)
+        self.mappings.get_mut(key).map(|slot| &mut slot.subscribers)
     }
 
     /// A mapping is another one now: counts where it is and is to be, as far as that is new.
@@ -270,14 +270,9 @@ impl Table {
     }
 
     fn count_at(&mut self, host: Locator, vni: Vni, up: bool) {
-        let place = (host, vni);
-        if up {
-            *self.presence.entry(place).or_default() += 1;
-        } else if let Some(count) = self.presence.get_mut(&place) {
-            *count -= 1;
-            if *count == 0 {
-                self.presence.remove(&place);
-            }
+        match up {
+            true => self.presence.add(host, vni),
+            false => self.presence.remove(host, vni),
         }
     }
 
@@ -327,8 +322,8 @@ impl Table {
     /// Finds the addresses of nodes that something is said of only now.
     pub(super) fn find_placed(&mut self) {
         if self.placements.begin() {
-            for (key, slot) in &self.mappings {
-                self.placements.learn(slot.node, *key);
+            for (key, slot) in self.mappings.range(pages::FIRST..=pages::LAST) {
+                self.placements.learn(slot.node, key);
             }
         }
     }
@@ -430,12 +425,12 @@ impl Table {
         };
         // Mappings are in the order of their names, and many: a range is not looked for in all.
         let from = match Name::parse(range.start()) {
-            Some(Name::Mapping(key)) => self.mappings.range(key..),
-            _ => self.mappings.range(..),
+            Some(Name::Mapping(key)) => self.mappings_from(key),
+            _ => self.mappings_from(pages::FIRST),
         };
         let before_end = |name: &Name| range.end().is_none_or(|end| name.bytes()[..] < *end);
         let mappings = from
-            .map(|(key, _)| Name::Mapping(*key))
+            .map(|(key, ..)| Name::Mapping(key))
             .take_while(before_end);
         let within = |prefix: &str| {
             let all = Range::prefix(prefix);
@@ -473,11 +468,6 @@ impl Table {
             .map(|name| name.bytes())
             .filter(|key| range.contains(key) && !has(key))
             .collect()
-    }
-
-    /// Makes the table as small as it can be. What is filled in order leaves its nodes half empty.
-    pub(super) fn pack(&mut self) {
-        self.mappings = std::mem::take(&mut self.mappings).into_iter().collect();
     }
 
     /// A network and the revision of its record.
@@ -549,18 +539,12 @@ impl Table {
     /// Whether a node of a network is provisioned or bound to a host.
     #[must_use]
     pub fn is_present(&self, host: Locator, vni: Vni) -> bool {
-        self.presence.contains_key(&(host, vni))
+        self.presence.has(host, vni)
     }
 
     /// The networks that a host has nodes in.
     pub(super) fn networks_of(&self, host: Locator) -> impl Iterator<Item = Vni> + '_ {
-        let first = Vni::new(1).map(|first| (host, first));
-        first
-            .into_iter()
-            .flat_map(move |first| self.presence.range(first..))
-            .map(|((host, vni), _)| (*host, *vni))
-            .take_while(move |(other, _)| *other == host)
-            .map(|(_, vni)| vni)
+        self.presence.of_host(host)
     }
 
     /// Whether a host may know where nodes of a network are (`AU4`): it has a node in it, or in a
@@ -596,12 +580,12 @@ impl Table {
     /// The mapping that an address stands for which is no node's of its network: that of the first
     /// network among the peers that has it.
     pub(super) fn beyond(&self, key: Key) -> Option<Key> {
-        if self.mappings.contains_key(&key) {
+        if self.mappings.contains(key) {
             return None;
         }
         let peers = self.peers(key.vni).into_iter();
         let mut there = peers.map(|peer| Key::new(peer, key.address));
-        there.find(|there| self.mappings.contains_key(there))
+        there.find(|there| self.mappings.contains(*there))
     }
 
     /// By which keys a host knows a mapping: its own, and its address in the networks of the host that
@@ -611,7 +595,7 @@ impl Table {
         let peers = peers.filter(|peer| self.is_present(host, *peer));
         let names = peers.map(|peer| Key::new(peer, key.address));
         let mut names: Vec<_> = names
-            .filter(|name| !self.mappings.contains_key(name))
+            .filter(|name| !self.mappings.contains(*name))
             .collect();
         if names.is_empty() || self.is_present(host, key.vni) {
             names.push(key);

@@ -81,9 +81,15 @@ impl Shard {
     }
 
     fn told(&self, id: MoveId, it: &Move, as_of: Generation) -> Told {
+        let host = match it.state.is_committed() {
+            true => it.to.host,
+            false => it.from.host,
+        };
+        // Those of another binding are no matter of this move's.
         let generation = |key| {
             let mapping = self.own_mapping(key, it.node);
-            mapping.map_or(Generation::NONE, |(generation, _)| generation)
+            let bound = mapping.filter(|(_, own)| own.at.is_some_and(|at| at.host == host));
+            bound.map_or(Generation::NONE, |(generation, _)| generation)
         };
         Told {
             id,

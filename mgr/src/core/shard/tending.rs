@@ -190,14 +190,18 @@ impl Shard {
         if self.as_of.is_none() || self.presence.writing {
             return;
         }
-        let acked = self.acked_here();
         let said = self.table.manager(self.id);
         let waits = |known: Revision| {
             let mut active = self.table.moves().under_way();
-            active.any(|(_, it, since)| it.state == State::Active && known < since && acked > known)
+            active.any(|(_, it, since)| it.state == State::Active && known < since)
         };
         let known = said.filter(|_| self.presence.lease == Some(lease));
         if known.is_some_and(|known| !waits(known.acked)) {
+            return;
+        }
+        // Many sessions are looked at, hence only now.
+        let acked = self.acked_here();
+        if known.is_some_and(|known| acked <= known.acked) {
             return;
         }
         self.presence.writing = true;

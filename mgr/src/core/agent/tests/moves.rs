@@ -85,6 +85,13 @@ impl Rig {
         steps
     }
 
+    /// Whether the manager was asked, by a step that only the other side can make, and of nothing
+    /// else.
+    fn has_asked(&mut self, question: Step) -> bool {
+        let steps = self.steps();
+        !steps.is_empty() && steps.iter().all(|(step, _)| *step == question)
+    }
+
     /// What else was wanted for the move since the last look.
     fn wanted(&mut self) -> Vec<Output> {
         let all = std::mem::take(&mut self.out);
@@ -185,7 +192,8 @@ fn the_source_freezes_when_told_and_sends_on_until_all_know() {
     rig.pass(SECOND * 300);
     rig.told(committed(away(State::Active, 31)));
     rig.pass(SECOND * 300);
-    assert_eq!((rig.operations(), rig.steps()), (vec![], vec![]));
+    assert_eq!(rig.operations(), []);
+    assert!(rig.has_asked(Step::Resumed));
     rig.told(committed(away(State::Settled, 32)));
     rig.pass(SECOND * 25);
     rig.kernel(Event::Stale {
@@ -221,11 +229,11 @@ fn the_destination_is_ready_with_a_port_and_what_its_node_needs() {
     assert_eq!(rig.operations(), known);
     rig.told(here(State::Armed, 22));
     rig.told(here(State::Freeze, 23));
-    rig.pass(SECOND * 10);
-    assert_eq!(
-        (rig.steps(), rig.operations(), rig.claims()),
-        (vec![], vec![], vec![])
-    );
+    rig.pass(SECOND * 3);
+    assert_eq!(rig.steps(), []);
+    rig.pass(SECOND * 7);
+    assert!(rig.has_asked(Step::Frozen), "it may be over");
+    assert_eq!((rig.operations(), rig.claims()), (vec![], vec![]));
 
     rig.told(committed(here(State::Commit, 30)));
     assert_eq!(rig.operations(), [set(key(1), 30, Place::Local)]);
@@ -234,7 +242,7 @@ fn the_destination_is_ready_with_a_port_and_what_its_node_needs() {
     assert_eq!(rig.steps(), step(Step::Resumed));
     rig.told(committed(here(State::Active, 31)));
     rig.told(committed(here(State::Settled, 32)));
-    rig.pass(SECOND * 10);
+    rig.pass(SECOND * 3);
     assert_eq!((rig.steps(), rig.operations()), (vec![], vec![]));
     // It is an ordinary port from now on.
     rig.kernel(Event::PortDown(key(1)));
@@ -281,7 +289,7 @@ fn the_program_of_the_source_pauses_the_node_before_it_is_frozen() {
     rig.told(committed(away(State::Active, 31)));
     assert_eq!(rig.wanted(), [say(Command::Done)]);
     rig.says(Notice::Ended(None));
-    rig.pass(SECOND * 60);
+    rig.pass(SECOND * 3);
     assert_eq!((rig.wanted(), rig.steps()), (vec![], vec![]));
 }
 
@@ -315,7 +323,7 @@ fn the_node_is_reachable_at_the_destination_when_all_of_it_is_there() {
     assert_eq!(rig.steps(), step(Step::Resumed));
     rig.says(Notice::Ended(None));
     rig.told(committed(here(State::Active, 31)));
-    rig.pass(SECOND * 60);
+    rig.pass(SECOND * 3);
     assert_eq!((rig.wanted(), rig.steps()), (vec![], vec![]));
 }
 
@@ -469,7 +477,7 @@ fn how_a_move_ended_that_is_not_told_of_any_more_is_asked() {
     rig.input(Input::Connected);
     rig.hear(ToAgent::Welcome(generation(40)));
     // By the other side's step, which leads to nothing.
-    assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Ready)));
+    assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Resumed)));
     rig.told(away(State::Aborted, 24));
     assert_eq!(rig.wanted(), [Output::Thaw(vec![key(1)])]);
 }
@@ -499,7 +507,7 @@ fn a_program_that_nobody_told_the_end_is_told_by_the_next_agent() {
     let mut rig = start();
     rig.welcome();
     // By the other side's step, which leads to nothing.
-    assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Ready)));
+    assert_eq!((rig.wanted(), rig.steps()), (vec![], step(Step::Resumed)));
     rig.told(away(State::Aborted, 22));
     let undo = [
         run(Role::Source),
@@ -547,4 +555,89 @@ fn moves_of_an_earlier_boot_are_not_this_ones() {
     it.from.epoch = 0;
     rig.told(it);
     assert_eq!((rig.wanted(), rig.steps()), (vec![], vec![]));
+}
+
+#[test]
+fn a_move_is_begun_on_new_news_only() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.told(committed(away(State::Settled, 32)));
+    rig.told(away(State::Freeze, 23));
+    assert_eq!(rig.wanted(), [], "that move was over");
+    rig.told(away(State::Freeze, 33));
+    assert_eq!(rig.wanted(), [freeze()]);
+}
+
+#[test]
+fn a_grant_that_is_still_on_its_way_does_not_bring_a_frozen_port_back() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 18);
+    rig.told(away(State::Freeze, 23));
+    rig.kernel(Event::Frozen(key(1)));
+    rig.wanted();
+    rig.operations();
+    // The move is of the binding of revision 20; attempt 1 is the port's.
+    for revision in [19, 20] {
+        rig.hear(ToAgent::Granted {
+            key: key(1),
+            attempt: 1,
+            generation: generation(revision),
+            mac: None,
+        });
+    }
+    assert_eq!(rig.operations(), []);
+    rig.told(away(State::Aborted, 24));
+    assert_eq!(rig.wanted(), [Output::Thaw(vec![key(1)])]);
+    assert_eq!(rig.operations(), [set(key(1), 20, Place::Local)]);
+}
+
+#[test]
+fn a_source_that_hears_late_that_its_move_has_settled_takes_nothing_back() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.told(away(State::Freeze, 23));
+    rig.kernel(Event::Frozen(key(1)));
+    rig.told(committed(away(State::Commit, 30)));
+    rig.told(committed(away(State::Active, 31)));
+    rig.operations();
+    rig.steps();
+    // It forwards as long as it has not heard, and the node comes back.
+    rig.kernel(Event::PortDown(key(1)));
+    rig.pass(SECOND * 40);
+    assert_eq!(rig.operations(), []);
+    rig.bind(key(1), 50);
+    rig.operations();
+    assert!(rig.has_asked(Step::Resumed));
+    rig.told(committed(away(State::Settled, 60)));
+    assert_eq!(rig.operations(), []);
+}
+
+#[test]
+fn a_port_that_a_node_left_behind_is_claimed_when_the_node_may_be_back() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.told(away(State::Freeze, 23));
+    rig.kernel(Event::Frozen(key(1)));
+    rig.told(committed(away(State::Commit, 30)));
+    rig.told(committed(away(State::Settled, 32)));
+    rig.pass(SECOND * 3);
+    assert_eq!(rig.claims(), []);
+    rig.push(key(1), found(40, 2));
+    assert_eq!(rig.claims().len(), 1);
+}
+
+#[test]
+fn a_node_that_has_no_port_yet_is_not_given_back_while_it_is_moved_here() {
+    let mut rig = Rig::new();
+    rig.told(here(State::Freeze, 23));
+    rig.push(
+        key(1),
+        Verdict::Yours {
+            generation: generation(30),
+            epoch: 1,
+            leave: false,
+            held: false,
+        },
+    );
+    assert_eq!(rig.releases(), []);
 }
