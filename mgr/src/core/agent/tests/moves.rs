@@ -637,6 +637,7 @@ fn a_node_that_has_no_port_yet_is_not_given_back_while_it_is_moved_here() {
             epoch: 1,
             leave: false,
             held: false,
+            gone: false,
         },
     );
     assert_eq!(rig.releases(), []);
