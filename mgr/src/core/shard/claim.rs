@@ -12,7 +12,7 @@ use super::session::unchanged;
 use super::{Alarm, Output, SessionId, Shard, Task};
 use crate::core::message::{Claim, Denial, ToAgent, Verdict};
 use crate::core::record::{self, At, Home, Mapping, Name};
-use crate::core::{Generation, Key};
+use crate::core::{Generation, Key, NodeId};
 use crate::store::{Condition, Transaction};
 
 /// What becomes of a claim.
@@ -68,6 +68,12 @@ impl Shard {
         }
     }
 
+    /// Whether the node is being moved from or to the host.
+    fn takes_part(&self, host: Locator, node: NodeId) -> bool {
+        let moved = self.table.moves().of_node(node);
+        moved.is_some_and(|(_, it)| it.side(host).is_some())
+    }
+
     fn decide(&self, host: Locator, epoch: u32, claim: &Claim) -> Decision {
         let known = self.table.mapping(claim.key);
         let own = |mapping: &Mapping| {
@@ -79,10 +85,16 @@ impl Shard {
                 let home = mapping.home == Home::Host(host) && mapping.node == claim.node;
                 home && own(mapping) && claim.held == *generation
             };
-            return match known.filter(same) {
-                Some((generation, _)) => Decision::Confirm(generation),
+            // What another host's node has now nobody else was ever given, and nothing later.
+            let foreign = |(generation, mapping): &(Generation, Mapping)| {
+                let home = mapping.home == Home::Host(host) || own(mapping);
+                !home && claim.held >= *generation && !self.takes_part(host, mapping.node)
+            };
+            return match known {
+                Some(it) if same(&it) => Decision::Confirm(it.0),
+                Some(it) if foreign(&it) => Decision::Deny(Denial::OtherHost),
                 // Whose the address is by now, and what is left to claim, follows from that.
-                None => Decision::Tell,
+                _ => Decision::Tell,
             };
         }
         let Some((generation, mapping)) = known else {
@@ -92,8 +104,7 @@ impl Shard {
             return Decision::Deny(Denial::Duplicate);
         }
         if mapping.home != Home::Host(host) {
-            let moved = self.table.moves().of_node(claim.node);
-            return match moved.is_some_and(|(_, it)| it.side(host).is_some()) {
+            return match self.takes_part(host, mapping.node) {
                 // It is to end what it has, whether it knows of that or not.
                 _ if own(&mapping) => Decision::Tell,
                 // The destination has the node before it is its own, the source when it is no more.
