@@ -214,7 +214,7 @@ mod tests {
         for (line, says) in [
             (
                 "host set",
-                "<LOCATOR|--organisation <PREFIX>|--mappings-max <N>>",
+                "<LOCATOR|--organisation <PREFIX>|--mappings-max <N>|--lease <TIME>>",
             ),
             ("host set --mappings-max 0", "1.."),
             (
