@@ -322,6 +322,8 @@ impl Shard {
         now: Time,
         out: &mut Vec<Output>,
     ) {
+        // Until the last piece the table is of no revision, and nothing can be said from it.
+        self.as_of = None;
         // Only what the range says is not there is taken away: a missing piece deletes nothing.
         for key in self.table.absent(range, &entries) {
             self.apply(Event::Delete(key), now);

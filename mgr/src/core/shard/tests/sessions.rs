@@ -58,10 +58,42 @@ fn a_piece_takes_away_what_it_lacks_and_nothing_else() {
     assert!(rig.shard.table().mapping(key(1, 1)).is_none());
     assert!(rig.shard.table().mapping(key(1, 2)).is_some());
     assert!(rig.shard.table().network(vni(1)).is_some());
+    assert_eq!(rig.shard.as_of(), None, "there is more to come");
+}
+
+#[test]
+fn nothing_is_said_between_the_pieces_of_the_store() {
+    let mappings = [
+        (key(1, 1), mapping(1, 1, at(1, 1, false))),
+        (key(1, 2), mapping(2, 2, at(2, 1, false))),
+    ];
+    let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1, 2]);
+    let ask = ToManager::Resolve(vec![(key(1, 2), Generation::NONE)]);
+    rig.say(1, ask.clone());
+    rig.out.clear();
+    let piece = |last| Input::Load {
+        range: match last {
+            false => Range::key(Name::Mapping(key(1, 2)).bytes()),
+            true => Range::prefix("placement/"),
+        },
+        entries: Vec::new(),
+        revision: 20,
+        last,
+    };
+    rig.input(piece(false));
+    rig.say(1, ask);
+    assert_eq!(rig.sent(1), []);
+    rig.input(piece(true));
+    let gone = Verdict::Absent {
+        generation: generation(20),
+    };
     assert_eq!(
-        rig.shard.as_of(),
-        Some(generation(10)),
-        "there is more to come"
+        rig.sent(1),
+        [ToAgent::Push {
+            number: 1,
+            as_of: generation(20),
+            items: vec![(key(1, 2), gone)]
+        }]
     );
 }
 
