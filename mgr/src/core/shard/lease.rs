@@ -14,7 +14,7 @@
 //! nothing depends on one message, one transaction or one manager. All of this is for hosts that
 //! have such nodes: no other host costs a message or a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ovnet_engine::Locator;
 
@@ -141,21 +141,18 @@ impl Shard {
         self.leases.changed = false;
         self.table.find_placed();
         let wanted = self.evacuated();
-        let sessions: Vec<_> = self.by_host.iter().map(|(host, id)| (*host, *id)).collect();
-        for (host, id) in sessions {
-            let nodes = wanted.get(&host).cloned().unwrap_or_default();
-            let concerned = !nodes.is_empty() || self.table.session(host).is_some();
-            if concerned && self.host_of(id).is_some() {
-                self.take_lease(host, id, out);
-            }
+        // Many hosts are connected, and few of them are under lease.
+        let leased = self.table.sessions().map(|(host, ..)| host);
+        let concerned: BTreeSet<_> = wanted.keys().copied().chain(leased).collect();
+        for (host, id) in self.connected(concerned) {
+            self.take_lease(host, id, out);
         }
         self.hold_leases(now);
-        for (host, id) in self.by_host.clone() {
+        let held: Vec<_> = self.leases.held.keys().copied().collect();
+        for (host, id) in self.connected(held) {
             let nodes = wanted.get(&host).cloned().unwrap_or_default();
-            if self.host_of(id).is_some() {
-                self.tell_guarded(host, id, nodes, out);
-                self.write_guarded(host, out);
-            }
+            self.tell_guarded(host, id, nodes, out);
+            self.write_guarded(host, out);
         }
         self.look_for_orphans(now, out);
         if self.leases.next.is_none() && !self.leases.held.is_empty() {
@@ -164,6 +161,15 @@ impl Shard {
     }
 
     /// The nodes that may be started elsewhere, by the hosts that have them or are to.
+    /// Those of these hosts whose agents are welcome here.
+    fn connected(&self, hosts: impl IntoIterator<Item = Locator>) -> Vec<(Locator, SessionId)> {
+        let session = |host| {
+            let id = *self.by_host.get(&host)?;
+            self.host_of(id).map(|_| (host, id))
+        };
+        hosts.into_iter().filter_map(session).collect()
+    }
+
     fn evacuated(&self) -> BTreeMap<Locator, Vec<NodeId>> {
         let mut nodes: BTreeMap<Locator, Vec<NodeId>> = BTreeMap::new();
         for (node, placement, keys) in self.table.placements().iter() {
