@@ -21,10 +21,11 @@
 mod lease;
 mod moves;
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
-use serde::de::Error as _;
+use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::moves::MoveId;
@@ -76,7 +77,7 @@ impl Name {
             Name::Host(host) => format!("host/{:016x}", host.bits()).into_bytes(),
             Name::Leader => LEADER.to_vec(),
             Name::Manager(id) => format!("manager/{id:08x}").into_bytes(),
-            Name::Mapping(key) => mapping_key(*key),
+            Name::Mapping(key) => mapping_key(*key).to_vec(),
             Name::Move(id) => format!("move/{id}").into_bytes(),
             Name::Network(vni) => format!("network/{:06x}", vni.get()).into_bytes(),
             Name::Node(id) => format!("node/{id}").into_bytes(),
@@ -90,6 +91,10 @@ impl Name {
     /// The name that has these bytes; `None` if a manager of this version writes no such key.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Name> {
+        // There are more mappings than anything else.
+        if let Some(key) = mapping_of(bytes) {
+            return Some(Name::Mapping(key));
+        }
         let text = std::str::from_utf8(bytes).ok()?;
         let Some((kind, rest)) = text.split_once('/') else {
             return match bytes {
@@ -102,11 +107,6 @@ impl Name {
             "epoch" => Some(Name::Epoch(locator(rest)?)),
             "host" => Some(Name::Host(locator(rest)?)),
             "manager" => Some(Name::Manager(hex(rest, 8)? as u32)),
-            "mapping" => {
-                let (vni, address) = rest.split_once('/')?;
-                let address = Ipv4Addr::from_bits(hex(address, 8)? as u32);
-                Some(Name::Mapping(Key::new(network(vni)?, address)))
-            }
             "move" => Some(Name::Move(rest.parse().ok()?)),
             "network" => Some(Name::Network(network(rest)?)),
             "node" => Some(Name::Node(NodeId(hex(rest, 16)?))),
@@ -118,7 +118,8 @@ impl Name {
     }
 }
 
-fn mapping_key(key: Key) -> Vec<u8> {
+/// The bytes of [`Name::Mapping`].
+pub(crate) fn mapping_key(key: Key) -> [u8; 23] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = *b"mapping/vvvvvv/aaaaaaaa";
     let number = u64::from(key.vni.get()) << 32 | u64::from(key.address.to_bits());
@@ -126,12 +127,30 @@ fn mapping_key(key: Key) -> Vec<u8> {
     for (place, shift) in places.zip((0..14).rev()) {
         bytes[place] = DIGITS[(number >> (4 * shift) & 0xf) as usize];
     }
-    bytes.to_vec()
+    bytes
+}
+
+fn mapping_of(bytes: &[u8]) -> Option<Key> {
+    let (vni, rest) = bytes.strip_prefix(b"mapping/")?.split_at_checked(6)?;
+    let address = rest.strip_prefix(b"/").filter(|rest| rest.len() == 8)?;
+    let address = Ipv4Addr::from_bits(digits(address)? as u32);
+    Some(Key::new(Vni::new(digits(vni)? as u32)?, address))
+}
+
+/// The number that some hexadecimal digits are, 16 at most.
+fn digits(bytes: &[u8]) -> Option<u64> {
+    bytes.iter().try_fold(0, |number, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(digit))
+    })
 }
 
 fn hex(text: &str, digits: usize) -> Option<u64> {
-    let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    (text.len() == digits && plain).then(|| u64::from_str_radix(text, 16).ok())?
+    (text.len() == digits).then(|| self::digits(text.as_bytes()))?
 }
 
 pub(crate) fn locator(text: &str) -> Option<Locator> {
@@ -438,6 +457,29 @@ fn is_zero(value: &u32) -> bool {
     *value == 0
 }
 
+/// What is written as text, read where it stands: a million locators need no strings of their own.
+fn text<'de, T, D: Deserializer<'de>>(
+    deserializer: D,
+    what: &'static str,
+    read: fn(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    struct Text<T>(&'static str, fn(&str) -> Option<T>);
+
+    impl<T> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            (self.1)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+
+    deserializer.deserialize_str(Text(what, read))
+}
+
 /// A locator, as 16 hexadecimal digits.
 mod host {
     use super::*;
@@ -456,11 +498,7 @@ mod host {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Locator>, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        match locator(&text) {
-            Some(host) => Ok(Some(host)),
-            None => Err(D::Error::custom("no locator")),
-        }
+        text(deserializer, "a locator", locator).map(Some)
     }
 }
 
@@ -482,11 +520,7 @@ mod mac {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Mac>, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        match text.parse() {
-            Ok(mac) => Ok(Some(mac)),
-            Err(_) => Err(D::Error::custom("no MAC")),
-        }
+        text(deserializer, "a MAC", |text| text.parse().ok()).map(Some)
     }
 }
 

@@ -423,15 +423,6 @@ impl Table {
                 .binary_search_by(|entry| entry.key[..].cmp(key))
                 .is_ok()
         };
-        // Mappings are in the order of their names, and many: a range is not looked for in all.
-        let from = match Name::parse(range.start()) {
-            Some(Name::Mapping(key)) => self.mappings_from(key),
-            _ => self.mappings_from(pages::FIRST),
-        };
-        let before_end = |name: &Name| range.end().is_none_or(|end| name.bytes()[..] < *end);
-        let mappings = from
-            .map(|(key, ..)| Name::Mapping(key))
-            .take_while(before_end);
         let within = |prefix: &str| {
             let all = Range::prefix(prefix);
             let begins = all.end().is_none_or(|end| range.start() < end);
@@ -463,11 +454,32 @@ impl Table {
             names.extend(self.sessions.keys().map(|host| Name::Session(*host)));
         }
         names.extend(self.leader.then_some(Name::Leader));
-        mappings
-            .chain(names)
-            .map(|name| name.bytes())
-            .filter(|key| range.contains(key) && !has(key))
-            .collect()
+        let names = names.into_iter().map(|name| name.bytes());
+        let names = names.filter(|key| range.contains(key) && !has(key));
+        self.absent_mappings(range, entries).chain(names).collect()
+    }
+
+    /// Those of [`Table::absent`] that are mappings. There are many, so both sides are gone through
+    /// once, in order.
+    fn absent_mappings<'a>(
+        &'a self,
+        range: &'a Range,
+        entries: &'a [store::Entry],
+    ) -> impl Iterator<Item = Vec<u8>> + 'a {
+        let from = match Name::parse(range.start()) {
+            Some(Name::Mapping(key)) => key,
+            _ => pages::FIRST,
+        };
+        let known = self.mappings.range(from..=pages::LAST);
+        let known = known.map(|(key, _)| record::mapping_key(key));
+        let known = known.skip_while(|name| name[..] < *range.start());
+        let known = known.take_while(|name| range.end().is_none_or(|end| name[..] < *end));
+        let mut rest = entries.iter().peekable();
+        let absent = move |name: &[u8; 23]| {
+            while rest.next_if(|entry| entry.key[..] < name[..]).is_some() {}
+            rest.next_if(|entry| entry.key[..] == name[..]).is_none()
+        };
+        known.filter(absent).map(|name| name.to_vec())
     }
 
     /// A network and the revision of its record.
