@@ -84,3 +84,23 @@ fn a_crash_at_any_step_is_recovered_from() {
         }
     }
 }
+
+/// Nothing that a host knows has to be asked for again because of its age: what it may not know any
+/// more, and what has changed, it is told. Messages arrive, and in order, as on a stream.
+#[test]
+fn what_hosts_know_is_kept_right_without_asking_again() {
+    for seed in 1..101 {
+        let mut scenario = Scenario {
+            loss: 0,
+            duplication: 0,
+            reordering: false,
+            guarded: 0,
+            ..Scenario::small(seed)
+        };
+        scenario.agent.soft_ttl = Duration::from_secs(300);
+        scenario.agent.hard_ttl = Duration::from_secs(1800);
+        if let Err(failure) = run(&scenario) {
+            panic!("{failure}");
+        }
+    }
+}

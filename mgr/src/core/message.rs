@@ -185,6 +185,9 @@ pub enum ToAgent {
         /// What it is like.
         settings: Settings,
     },
+    /// The host has no node in a network any more: what it may know of the mappings there, or by
+    /// what name, is another matter now.
+    NoNetwork(Vni),
     /// How far a move that this host has a part in has come. Sent at every change and in answer to
     /// a [`ToManager::Step`] that changes nothing; and, for each move that is not over, before
     /// [`ToAgent::Welcome`], which thus says that there are no others.

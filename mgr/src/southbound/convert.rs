@@ -403,6 +403,7 @@ pub(super) fn to_agent(message: ToAgent) -> wire::ToAgent {
             admitted_by: settings.admitted_by.into_iter().map(Vni::get).collect(),
             rules: settings.rules.into_iter().map(rule).collect(),
         }),
+        ToAgent::NoNetwork(vni) => Message::NoNetwork(vni.get()),
         ToAgent::Move(it) => Message::Move(moves::told(it)),
         ToAgent::NoMove(id) => Message::NoMove(id.0),
         ToAgent::Lease(number) => Message::Lease(number),
@@ -470,6 +471,7 @@ pub(super) fn read_to_agent(message: wire::ToAgent) -> Option<ToAgent> {
             },
         },
         Message::Move(it) => ToAgent::Move(moves::read_told(it)?),
+        Message::NoNetwork(vni) => ToAgent::NoNetwork(Vni::new(vni)?),
         Message::NoMove(id) => ToAgent::NoMove(MoveId(id)),
         Message::Lease(number) => ToAgent::Lease(number),
         Message::Guarded(it) => ToAgent::Guarded {
@@ -606,6 +608,7 @@ mod tests {
                 items,
             },
             ToAgent::Invalidate(8),
+            ToAgent::NoNetwork(vni),
             ToAgent::Network {
                 vni,
                 generation,

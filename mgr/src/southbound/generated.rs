@@ -303,7 +303,7 @@ pub struct Rule {
 pub struct ToAgent {
     #[prost(
         oneof = "to_agent::Message",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
     )]
     pub message: ::core::option::Option<to_agent::Message>,
 }
@@ -510,6 +510,8 @@ pub mod to_agent {
         Lease(u32),
         #[prost(message, tag = "13")]
         Guarded(Guarded),
+        #[prost(uint32, tag = "14")]
+        NoNetwork(u32),
     }
 }
 /// How far a move has come.

@@ -2,9 +2,10 @@
 
 //! The mappings of other hosts' nodes that this host uses.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ovnet_engine::{Locator, Mac};
+use ovnet_engine::{Locator, Mac, Vni};
 
 use super::kernel::{self, Operation, Place};
 use super::{Agent, Output, Timer};
@@ -152,7 +153,8 @@ impl Agent {
         asked
     }
 
-    /// What a manager says about a mapping, asked for or pushed.
+    /// What a manager says about a mapping, asked for or pushed; whether that settles a question
+    /// about it.
     pub(super) fn verdict(
         &mut self,
         key: Key,
@@ -161,9 +163,9 @@ impl Agent {
         pushed: bool,
         now: Time,
         out: &mut Vec<Output>,
-    ) {
+    ) -> bool {
         if self.port_verdict(key, verdict, as_of, now, out) {
-            return self.answered(key);
+            return true;
         }
         let known = self.cache.contains_key(&key);
         let (generation, place, mac) = match verdict {
@@ -183,33 +185,40 @@ impl Agent {
             Verdict::Yours {
                 generation, held, ..
             } => {
-                self.answered(key);
                 if !held && !self.is_learning(key) && !self.is_arriving(key) {
                     // No port has that address: what bound it is long gone.
                     self.release_leaked(key, generation, out);
                 }
-                return;
+                return true;
             }
         };
         if !known && !self.asks.contains_key(&key) {
             if pushed {
                 self.outbox.forget.push(key);
             }
-            return;
+            return false;
         }
         // Old news of what was forgotten, or of what was refused, which has no generation.
-        let floor = match self.cache.get(&key) {
-            Some(entry) if entry.generation != Generation::NONE => Generation::NONE,
+        let entry = self.cache.get(&key);
+        let refused = entry.is_some_and(|entry| entry.generation == Generation::NONE);
+        let floor = match entry {
+            Some(_) if !refused => Generation::NONE,
             _ => self.floor,
         };
         if as_of < floor {
             self.counters.stale += 1;
-            return;
+            return false;
         }
-        self.install(key, generation, place, mac, now);
+        let settled = self.install(key, generation, place, mac, now);
+        if pushed && refused {
+            // Said because a node is to be here: who was refused is not told of what follows.
+            self.ask(key);
+        }
+        settled
     }
 
-    /// The rule of generations: greater installs, equal confirms, smaller is ignored.
+    /// The rule of generations: greater installs, equal confirms, smaller is ignored. Returns
+    /// whether it was not.
     fn install(
         &mut self,
         key: Key,
@@ -217,12 +226,12 @@ impl Agent {
         place: Place,
         mac: Option<Mac>,
         now: Time,
-    ) {
+    ) -> bool {
         match self.cache.get(&key) {
             Some(entry) if generation < entry.generation => {
                 // The question stays open: the one who answered is behind.
                 self.counters.stale += 1;
-                return;
+                return false;
             }
             Some(entry) if generation == entry.generation => {
                 if !matches!(entry.place, Place::Moved(_)) {
@@ -250,26 +259,25 @@ impl Agent {
                 self.set(key, generation, place);
             }
         }
-        self.answered(key);
+        true
     }
 
     /// The manager says that this host must not know. That is no news of the mapping, so it has
-    /// no generation; but what was known must not be used on.
-    fn refuse(&mut self, key: Key, as_of: Generation, now: Time) {
+    /// no generation; but what was known must not be used on. Returns whether it is taken for true.
+    fn refuse(&mut self, key: Key, as_of: Generation, now: Time) -> bool {
         let known = self.cache.get(&key);
         if known.map_or(self.floor, |entry| entry.generation) > as_of {
             self.counters.stale += 1;
-            return;
+            return false;
         }
         if known.is_none() && !self.asks.contains_key(&key) {
-            return;
+            return false;
         }
         // It was the last node of its network here; what still arrives for it is forwarded all the
         // same, until its time is over.
         let moved = known.is_some_and(|entry| matches!(entry.place, Place::Moved(_)));
-        self.answered(key);
         if moved {
-            return;
+            return true;
         }
         if let Some(entry) = self.cache.get(&key) {
             self.floor = self.floor.max(entry.generation);
@@ -278,6 +286,7 @@ impl Agent {
         self.make_room(key);
         self.insert(key, Generation::NONE, Place::Negative, None, now);
         self.set(key, Generation::NONE, Place::Negative);
+        true
     }
 
     pub(super) fn insert(
@@ -326,12 +335,11 @@ impl Agent {
             self.asks.remove(&key);
             return self.evict(key);
         }
-        let asked = self.ask(key);
-        let wait = self.config.soft_ttl;
-        let due = if asked && now < hard {
-            hard
-        } else {
-            now + wait
+        let due = match self.ask(key) {
+            true if now < hard => hard,
+            true => now + self.config.soft_ttl,
+            // Nobody tells of what was not asked for: as soon as there is room for the question.
+            false => now + self.config.timeout,
         };
         self.reschedule(key, due);
     }
@@ -382,17 +390,33 @@ impl Agent {
                 Place::Moved(_) => {
                     self.ask(key);
                 }
-                _ => {
-                    // The hard TTL did not run while there was nobody to ask.
-                    let hard = now + (self.config.hard_ttl - self.config.soft_ttl);
-                    let due = now + self.random.within(self.config.spread);
-                    if let Some(entry) = self.cache.get_mut(&key) {
-                        entry.hard = entry.hard.max(hard);
-                    }
-                    self.reschedule(key, due);
-                }
+                _ => self.refresh(key, now),
             }
         }
+    }
+
+    /// Asks again about what is known of a network, as in [`Agent::refresh_all`]. What was here is
+    /// forwarded for its time, whoever may know of it.
+    pub(super) fn refresh_network(&mut self, vni: Vni, now: Time) {
+        let of = |address| Key::new(vni, address);
+        let all = of(Ipv4Addr::UNSPECIFIED)..=of(Ipv4Addr::BROADCAST);
+        let known = self.cache.range(all);
+        let known =
+            known.filter(|(_, it)| !matches!(it.place, Place::Negative | Place::Moved(_)));
+        let keys: Vec<_> = known.map(|(key, _)| *key).collect();
+        for key in keys {
+            self.refresh(key, now);
+        }
+    }
+
+    fn refresh(&mut self, key: Key, now: Time) {
+        // The hard TTL did not run while there was nobody to ask.
+        let hard = now + (self.config.hard_ttl - self.config.soft_ttl);
+        let due = now + self.random.within(self.config.spread);
+        if let Some(entry) = self.cache.get_mut(&key) {
+            entry.hard = entry.hard.max(hard);
+        }
+        self.reschedule(key, due);
     }
 
     /// Removes a mapping that nothing is wrong with.

@@ -356,7 +356,9 @@ impl Agent {
             ToAgent::Answer { as_of, items } => {
                 self.see(as_of);
                 for (key, verdict) in items {
-                    self.verdict(key, verdict, as_of, false, now, out);
+                    if self.verdict(key, verdict, as_of, false, now, out) {
+                        self.answered(key);
+                    }
                     self.key_changed(key, now, out);
                 }
             }
@@ -381,6 +383,8 @@ impl Agent {
                 items,
             } => {
                 self.see(as_of);
+                // No question is settled by what was said without being asked for: only its answer
+                // means that the manager tells of what follows.
                 for (key, verdict) in items {
                     self.verdict(key, verdict, as_of, true, now, out);
                     self.key_changed(key, now, out);
@@ -402,6 +406,7 @@ impl Agent {
                     out.push(Output::Network(message));
                 }
             }
+            ToAgent::NoNetwork(vni) => self.refresh_network(vni, now),
             ToAgent::Move(it) => self.move_told(it, now, out),
             ToAgent::NoMove(id) => self.no_move(id, now, out),
         }

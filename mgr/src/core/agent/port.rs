@@ -422,6 +422,8 @@ impl Agent {
                 self.insert(key, generation, place, mac, now);
                 self.set(key, generation, place);
                 self.claim_anew(key);
+                // This was said of a binding: nothing that follows would be.
+                self.ask(key);
             }
             State::Claiming | State::Bound | State::Left => {}
             State::Releasing | State::Held => {

@@ -3,6 +3,7 @@
 //! An agent, told by hand what its kernel and its manager say.
 
 mod moves;
+mod subscription;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

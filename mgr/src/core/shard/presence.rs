@@ -20,19 +20,23 @@ impl Presence {
         }
     }
 
-    pub(super) fn remove(&mut self, host: Locator, vni: Vni) {
+    /// Whether that was the last mapping of the network there.
+    pub(super) fn remove(&mut self, host: Locator, vni: Vni) -> bool {
         let Some(networks) = self.0.get_mut(&host) else {
-            return;
+            return false;
         };
-        if let Ok(place) = networks.binary_search_by_key(&vni, |(vni, _)| *vni) {
-            networks[place].1 -= 1;
-            if networks[place].1 == 0 {
-                networks.remove(place);
-            }
+        let Ok(place) = networks.binary_search_by_key(&vni, |(vni, _)| *vni) else {
+            return false;
+        };
+        networks[place].1 -= 1;
+        let last = networks[place].1 == 0;
+        if last {
+            networks.remove(place);
         }
         if networks.is_empty() {
             self.0.remove(&host);
         }
+        last
     }
 
     pub(super) fn has(&self, host: Locator, vni: Vni) -> bool {
@@ -58,16 +62,15 @@ mod tests {
         for (h, n) in [(1, 9), (1, 3), (2, 3), (1, 9), (1, 5)] {
             presence.add(host(h), vni(n));
         }
-        presence.remove(host(1), vni(9));
-        presence.remove(host(1), vni(3));
-        presence.remove(host(1), vni(8));
+        let last = [9, 3, 8].map(|n| presence.remove(host(1), vni(n)));
+        assert_eq!(last, [false, true, false]);
         let networks = |h| presence.of_host(host(h)).map(Vni::get).collect::<Vec<_>>();
         assert_eq!(
             (networks(1), networks(2), networks(3)),
             (vec![5, 9], vec![3], vec![])
         );
         assert!(presence.has(host(1), vni(9)) && !presence.has(host(1), vni(3)));
-        presence.remove(host(2), vni(3));
+        assert!(presence.remove(host(2), vni(3)));
         assert_eq!(presence.0.len(), 1);
     }
 }

@@ -187,8 +187,9 @@ impl Shard {
         for key in keys {
             let there = self.table.beyond(*key).unwrap_or(*key);
             // It may know the mapping by another name.
-            let only = self.table.names(there, host).iter().all(|name| name == key);
-            if let Some(subscribers) = self.table.subscribers_mut(there).filter(|_| only) {
+            let names = self.table.names(there, host);
+            let all = names.iter().all(|name| keys.contains(name));
+            if let Some(subscribers) = self.table.subscribers_mut(there).filter(|_| all) {
                 subscribers.remove(session);
             }
         }

@@ -33,6 +33,8 @@ pub(super) struct Session {
     moves: BTreeSet<MoveId>,
     /// Networks to tell of.
     networks: BTreeSet<Vni>,
+    /// Networks to tell that the host has no node in them any more.
+    left: BTreeSet<Vni>,
     /// Networks that were told of, and have not changed without the host since.
     told: BTreeSet<Vni>,
     /// Pushes sent and acknowledged.
@@ -105,6 +107,7 @@ impl Shard {
             invalidate: false,
             moves: BTreeSet::new(),
             networks: BTreeSet::new(),
+            left: BTreeSet::new(),
             told: BTreeSet::new(),
             sent: 0,
             acked: 0,
@@ -443,8 +446,10 @@ impl Shard {
         let Some(as_of) = self.as_of else {
             return;
         };
+        self.networks_left();
         for id in std::mem::take(&mut self.dirty) {
             self.flush_networks(id, as_of, out);
+            self.flush_left(id, out);
             self.flush_moves(id, out);
             self.flush_pushes(id, as_of, now, out);
         }
@@ -470,6 +475,33 @@ impl Shard {
                     settings,
                 };
                 out.push(Output::Send(id, message));
+            }
+        }
+    }
+
+    /// Those hosts that have lost their last node of a network are told so: what they know there
+    /// is not said to them again, hence would never be taken back (`AU4`). What they may know of the
+    /// networks that it has a peering with has changed as well.
+    fn networks_left(&mut self) {
+        for (host, vni) in self.table.take_left() {
+            let Some(id) = self.by_host.get(&host) else {
+                continue;
+            };
+            if let Some(session) = self.sessions.get_mut(id).filter(|session| session.ready) {
+                session.left.insert(vni);
+                session.left.extend(self.table.peers(vni));
+                self.dirty.insert(*id);
+            }
+        }
+    }
+
+    fn flush_left(&mut self, id: SessionId, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        for vni in std::mem::take(&mut session.left) {
+            if !self.table.is_present(session.host, vni) {
+                out.push(Output::Send(id, ToAgent::NoNetwork(vni)));
             }
         }
     }

@@ -40,6 +40,8 @@ pub struct Table {
     placements: Placements,
     sessions: BTreeMap<Locator, (Session, Revision)>,
     presence: Presence,
+    /// Hosts that have nothing to do with a network any more, and were not told yet.
+    left: Vec<(Locator, Vni)>,
     /// Where to look for a free address next.
     next_free: BTreeMap<Vni, u32>,
     term: (Term, Revision),
@@ -272,7 +274,8 @@ impl Table {
     fn count_at(&mut self, host: Locator, vni: Vni, up: bool) {
         match up {
             true => self.presence.add(host, vni),
-            false => self.presence.remove(host, vni),
+            false if self.presence.remove(host, vni) => self.left.push((host, vni)),
+            false => {}
         }
     }
 
@@ -600,8 +603,9 @@ impl Table {
         there.find(|there| self.mappings.contains(*there))
     }
 
-    /// By which keys a host knows a mapping: its own, and its address in the networks of the host that
-    /// have a peering with its own.
+    /// By which keys a host may know a mapping: its own, which it may have asked for although it
+    /// has no node in its network, and its address in the networks of the host that have a peering
+    /// with its own.
     pub(super) fn names(&self, key: Key, host: Locator) -> Vec<Key> {
         let peers = self.peers(key.vni).into_iter();
         let peers = peers.filter(|peer| self.is_present(host, *peer));
@@ -609,10 +613,15 @@ impl Table {
         let mut names: Vec<_> = names
             .filter(|name| !self.mappings.contains(*name))
             .collect();
-        if names.is_empty() || self.is_present(host, key.vni) {
-            names.push(key);
-        }
+        names.push(key);
         names
+    }
+
+    /// Hosts that had to do with a network when this was asked last, and have not now.
+    pub(super) fn take_left(&mut self) -> Vec<(Locator, Vni)> {
+        let mut left = std::mem::take(&mut self.left);
+        left.retain(|(host, vni)| !self.is_present(*host, *vni));
+        left
     }
 
     /// Whether a network has an address.

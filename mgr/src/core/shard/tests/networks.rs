@@ -75,3 +75,31 @@ fn the_hosts_of_a_network_hear_which_others_admit_it() {
         );
     }
 }
+
+#[test]
+fn a_host_hears_that_its_last_node_of_a_network_is_gone() {
+    let mappings = [
+        (key(1, 1), mapping(1, 1, at(1, 1, false))),
+        (key(1, 2), mapping(2, 1, None)),
+        (key(3, 3), mapping(3, 1, None)),
+        (key(3, 4), mapping(4, 2, None)),
+    ];
+    let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1, 2]);
+    let left = |rig: &mut Rig, session| {
+        let told = rig.sent(session).into_iter();
+        let told = told.filter_map(|message| match message {
+            ToAgent::NoNetwork(vni) => Some(vni.get()),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    rig.map(key(1, 2), None);
+    rig.map(key(1, 1), Some(mapping(1, 2, at(1, 1, true))));
+    assert!(left(&mut rig, 1).is_empty(), "it has one to release");
+    rig.map(key(1, 1), Some(mapping(1, 2, at(2, 1, false))));
+    // By network 1 it might know of network 2.
+    assert_eq!(left(&mut rig, 1), [1, 2]);
+    rig.map(key(3, 3), None);
+    assert_eq!(left(&mut rig, 1), [3]);
+    assert!(left(&mut rig, 2).is_empty());
+}

@@ -205,18 +205,19 @@ fn who_knows_an_address_by_a_peering_hears_what_becomes_of_it() {
     rig.say(1, ToManager::Resolve(vec![(key(1, 2), Generation::NONE)]));
     rig.out.clear();
     let mut told = 0;
-    let mut change = |rig: &mut Rig, key, mapping| {
+    let here = key(1, 2);
+    let mut change = |rig: &mut Rig, key, mapping| -> Vec<_> {
         rig.map(key, mapping);
         told += 1;
         match &rig.sent(1)[..] {
             [ToAgent::Push { number, items, .. }] => {
                 assert_eq!(*number, told);
-                items.clone()
+                let items = items.iter().filter(|(key, _)| *key == here);
+                items.copied().collect()
             }
             other => panic!("{other:?}"),
         }
     };
-    let here = key(1, 2);
     // The node moves.
     let moved = change(&mut rig, key(2, 2), Some(mapping(2, 3, at(3, 1, false))));
     assert_eq!(moved, [(here, peer(11, 3, 2))]);
@@ -241,7 +242,33 @@ fn who_knows_an_address_by_a_peering_hears_what_becomes_of_it() {
     // Who forgets it hears no more.
     rig.map(key(2, 2), Some(mapping(2, 2, at(2, 1, false))));
     rig.out.clear();
-    rig.say(1, ToManager::Forget(vec![here]));
+    rig.say(1, ToManager::Forget(vec![here, key(2, 2)]));
     rig.map(key(2, 2), Some(mapping(2, 3, at(3, 1, false))));
     assert_eq!(rig.sent(1), []);
+}
+
+#[test]
+fn a_node_of_a_peered_network_is_told_of_by_each_name_it_may_be_known_by() {
+    let mappings = [
+        (key(1, 1), mapping(1, 1, at(1, 1, false))),
+        (key(2, 2), mapping(2, 2, at(2, 1, false))),
+    ];
+    let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1, 2]);
+    rig.say(1, ToManager::Resolve(vec![(key(2, 2), Generation::NONE)]));
+    rig.out.clear();
+    let named = |rig: &mut Rig| -> Vec<Key> {
+        match &rig.sent(1)[..] {
+            [ToAgent::Push { items, .. }] => items.iter().map(|(key, _)| *key).collect(),
+            _ => Vec::new(),
+        }
+    };
+    rig.map(key(2, 2), Some(mapping(2, 3, at(2, 1, false))));
+    assert_eq!(named(&mut rig), [key(1, 2), key(2, 2)]);
+    // Which one it has no use for says nothing of the other.
+    rig.say(1, ToManager::Forget(vec![key(1, 2)]));
+    rig.map(key(2, 2), Some(mapping(2, 4, at(2, 1, false))));
+    assert_eq!(named(&mut rig), [key(1, 2), key(2, 2)]);
+    rig.say(1, ToManager::Forget(vec![key(1, 2), key(2, 2)]));
+    rig.map(key(2, 2), Some(mapping(2, 3, at(2, 1, false))));
+    assert_eq!(named(&mut rig), []);
 }
