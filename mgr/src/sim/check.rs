@@ -77,6 +77,9 @@ impl World {
             if this.kernel.ports.get(&key) != Some(&mapping.node) {
                 return fault("is bound to another node");
             }
+            if this.kernel.stopped.contains(&key) {
+                return fault("has been stopped by the end of a lease");
+            }
             reachable += 1;
         }
         if reachable != self.local.len() {

@@ -342,7 +342,7 @@ impl Agent {
             }
             Event::PortDown(key) => self.port_down(key, now, out),
             Event::Guarded(number) => self.guarded(number, out),
-            Event::Fenced => self.fenced(),
+            Event::Fenced(key) => self.claim_stopped(key),
             Event::Frozen(key) => self.moved_in_kernel(key, Side::Source, now, out),
             Event::Active(key) => self.moved_in_kernel(key, Side::Destination, now, out),
         }

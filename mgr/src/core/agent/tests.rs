@@ -839,9 +839,12 @@ fn what_the_end_of_a_lease_has_stopped_is_claimed_anew() {
             mac: None,
         });
     }
+    // The manager may have said that it is under lease, and that it is not any more: what the kernel
+    // has stopped is stopped.
     rig.hear(guard(1, &[5]));
+    rig.hear(guard(2, &[]));
     rig.out.clear();
-    rig.kernel(Event::Fenced);
+    rig.kernel(Event::Fenced(key(1)));
     let claims: Vec<_> = rig
         .out
         .iter()
@@ -860,7 +863,7 @@ fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then()
     let mut rig = Rig::new();
     rig.bind(key(1), 20);
     rig.hear(guard(1, &[1]));
-    rig.kernel(Event::Fenced);
+    rig.kernel(Event::Fenced(key(1)));
     rig.out.clear();
     rig.push(key(1), yours(21, true, false));
     assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1), false)));
@@ -870,7 +873,7 @@ fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then()
     let mut rig = Rig::new();
     rig.bind(key(1), 20);
     rig.hear(guard(1, &[1]));
-    rig.kernel(Event::Fenced);
+    rig.kernel(Event::Fenced(key(1)));
     rig.kernel(Event::PortDown(key(1)));
     assert_eq!(rig.releases(), [(key(1), generation(20))]);
 }

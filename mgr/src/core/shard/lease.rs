@@ -247,6 +247,7 @@ impl Shard {
         }
     }
 
+    /// Tells a host what is under lease, until it has confirmed that.
     fn tell_guarded(
         &mut self,
         host: Locator,
@@ -257,11 +258,12 @@ impl Shard {
         let Some(held) = self.leases.held.get_mut(&host) else {
             return;
         };
-        if held.session == Some(id) && held.told == nodes {
+        if held.session != Some(id) || held.told != nodes {
+            held.number = held.number.wrapping_add(1);
+            (held.session, held.told, held.confirmed) = (Some(id), nodes.clone(), false);
+        } else if held.confirmed {
             return;
         }
-        held.number = held.number.wrapping_add(1);
-        (held.session, held.told, held.confirmed) = (Some(id), nodes.clone(), false);
         let number = held.number;
         out.push(Output::Send(id, ToAgent::Guarded { number, nodes }));
     }
@@ -310,7 +312,11 @@ impl Shard {
                 out.push(Output::Alarm(Alarm::Suspect(*host)));
             }
             suspects += usize::from(held.watch.is_suspect());
-            if held.watch.is_over(now) {
+            // A host that has confirmed nothing has nothing that may be started elsewhere: it need not
+            // be said to have stopped, after which it would never be granted anything again.
+            let session = self.table.session(*host).map(|(session, _)| session);
+            let confirmed = session.is_some_and(|session| !session.guarded.is_empty());
+            if confirmed && held.watch.is_over(now) {
                 over.push(*host);
             }
         }
@@ -397,7 +403,6 @@ impl Shard {
             return;
         };
         let (known, at) = self.table.epoch(host);
-        // A host that has confirmed nothing has nothing that may be started elsewhere.
         if session.guarded.is_empty() || known.is_over(session.epoch) {
             return;
         }

@@ -3,7 +3,7 @@
 //! Hosts under lease.
 
 use super::*;
-use crate::core::lease::{SUSPECT, TERM};
+use crate::core::lease::{BEAT, SUSPECT, TERM};
 use crate::core::record::{Placement, Session};
 use crate::store::Lease;
 
@@ -110,6 +110,44 @@ fn a_beat_is_granted_by_the_manager_that_the_store_names_and_no_other() {
     rig.out.clear();
     rig.hear(after(1400), 1, ToManager::Beat(5));
     assert_eq!(rig.sent(1), []);
+}
+
+#[test]
+fn a_host_is_told_what_is_under_lease_until_it_confirms_it() {
+    let mut rig = rig();
+    rig.at(after(1000));
+    rig.carry_out(after(1000));
+    let guarded = ToAgent::Guarded {
+        number: 1,
+        nodes: vec![NodeId(5)],
+    };
+    assert!(rig.sent(1).contains(&guarded));
+    rig.out.clear();
+    rig.at(after(3000));
+    assert!(rig.sent(1).contains(&guarded));
+    rig.hear(after(3000), 1, ToManager::Guarded(1));
+    rig.carry_out(after(3000));
+    rig.out.clear();
+    rig.at(after(5000));
+    assert!(!rig.sent(1).contains(&guarded));
+}
+
+#[test]
+fn a_host_that_has_confirmed_nothing_may_be_silent_and_come_back() {
+    let mut rig = rig();
+    rig.at(after(1000));
+    rig.carry_out(after(1000));
+    rig.out.clear();
+    let mut now = after(1000);
+    while now < after(1000) + 2 * TERM {
+        now += BEAT;
+        rig.at(now);
+    }
+    let fenced = |output: &Output| matches!(output, Output::Alarm(Alarm::Fenced(..)));
+    assert!(!rig.out.iter().any(fenced));
+    rig.out.clear();
+    rig.hear(now, 1, ToManager::Beat(1));
+    assert_eq!(rig.sent(1), [ToAgent::Lease(1)]);
 }
 
 #[test]
