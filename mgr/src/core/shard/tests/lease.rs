@@ -235,6 +235,28 @@ fn bound_of(rig: &Rig, n: u8) -> At {
 }
 
 #[test]
+fn a_host_goes_on_to_stop_what_the_store_says_may_start_elsewhere() {
+    let mut rig = rig();
+    rig.under_lease();
+    rig.change(Name::Placement(NodeId(5)), None);
+    rig.out.clear();
+    rig.at(after(2000));
+    let nothing = |number| ToAgent::Guarded {
+        number,
+        nodes: Vec::new(),
+    };
+    assert!(!rig.sent(1).contains(&nothing(2)));
+    rig.carry_out(after(2000));
+    assert_eq!(rig.session().map(|it| it.guarded), Some(Vec::new()));
+    rig.out.clear();
+    rig.at(after(3000));
+    assert!(rig.sent(1).contains(&nothing(2)));
+    rig.hear(after(3000), 1, ToManager::Guarded(2));
+    rig.carry_out(after(3000));
+    assert_eq!(rig.session(), None);
+}
+
+#[test]
 fn what_a_host_has_not_confirmed_is_not_taken_for_stopped() {
     let mut rig = rig();
     rig.at(after(1000));
