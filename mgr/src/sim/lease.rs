@@ -66,7 +66,10 @@ impl World {
         this.kernel.end_lease();
         let after = this.kernel.locals();
         for key in before.difference(&after) {
-            self.local.remove(key);
+            // Of one that was frozen it may be another host's by now.
+            if self.local.get(key) == Some(&host) {
+                self.local.remove(key);
+            }
         }
         self.tell(None, || format!("kernel {host}: the lease ends"));
         self.tell_stopped(host);
