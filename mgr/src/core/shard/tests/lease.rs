@@ -381,9 +381,10 @@ fn what_was_under_lease_of_a_dead_host_is_started_on_another() {
     rig.under_lease();
     rig.at(after(900) + TERM);
     rig.at(after(1000) + TERM);
+    rig.out
+        .retain(|output| matches!(output, Output::Commit(..)));
+    // At once.
     rig.carry_out(after(4100));
-    rig.out.clear();
-    rig.at(after(6000));
     let reads = rig.reads();
     // The other node stays: it may run on.
     assert_eq!(reads.len(), 1, "{reads:?}");
