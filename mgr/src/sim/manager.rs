@@ -36,6 +36,8 @@ pub(super) enum Operation {
 
 /// How long a lease lives if it is not kept alive.
 const LEASE: Duration = Duration::from_secs(2);
+/// Entries that a manager reads at a time.
+const PIECE: usize = 1000;
 /// How long a manager waits for the store.
 const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -136,7 +138,7 @@ impl World {
         for (i, range) in ranges.iter().enumerate() {
             let mut rest = range.clone();
             loop {
-                let (range, entries) = self.store.piece(&rest, 20_000);
+                let (range, entries) = self.store.piece(&rest, PIECE);
                 let complete = range.end() == rest.end();
                 let last = complete && i + 1 == ranges.len();
                 rest = crate::store::Range::between(

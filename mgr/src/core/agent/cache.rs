@@ -391,33 +391,45 @@ impl Agent {
                 Place::Moved(_) => {
                     self.ask(key);
                 }
-                _ => self.refresh(key, now),
+                _ => {
+                    // The hard TTL did not run while there was nobody to ask.
+                    let hard = now + (self.config.hard_ttl - self.config.soft_ttl);
+                    let due = now + self.random.within(self.config.spread);
+                    if let Some(entry) = self.cache.get_mut(&key) {
+                        entry.hard = entry.hard.max(hard);
+                    }
+                    self.reschedule(key, due);
+                }
             }
         }
     }
 
-    /// Asks again about what is known of a network, as in [`Agent::refresh_all`]. What was here is
-    /// forwarded for its time, whoever may know of it.
-    pub(super) fn refresh_network(&mut self, vni: Vni, now: Time) {
+    /// The last node of a network here is gone. What was said before may still be on its way.
+    pub(super) fn network_left(&mut self, vni: Vni, now: Time) {
+        let due = now + self.random.jitter(self.config.spread);
+        self.left.insert(vni, due);
+        self.set_timer(due, Timer::Network(vni));
+    }
+
+    /// Asks again about what is known of a network. What was here is forwarded for its time, whoever
+    /// may know of it.
+    pub(super) fn network_due(&mut self, vni: Vni, due: Time, now: Time) {
+        if self.left.get(&vni) != Some(&due) {
+            return;
+        }
+        self.left.remove(&vni);
         let of = |address| Key::new(vni, address);
         let all = of(Ipv4Addr::UNSPECIFIED)..=of(Ipv4Addr::BROADCAST);
         let known = self.cache.range(all);
-        let known =
-            known.filter(|(_, it)| !matches!(it.place, Place::Negative | Place::Moved(_)));
+        let known = known.filter(|(_, it)| matches!(it.place, Place::Remote(_) | Place::Peer(..)));
         let keys: Vec<_> = known.map(|(key, _)| *key).collect();
         for key in keys {
-            self.refresh(key, now);
+            // It will not be said when it changes.
+            if let Some(entry) = self.cache.get_mut(&key) {
+                entry.fresh = entry.fresh.min(self.told_since);
+            }
+            self.reschedule(key, now);
         }
-    }
-
-    fn refresh(&mut self, key: Key, now: Time) {
-        // The hard TTL did not run while there was nobody to ask.
-        let hard = now + (self.config.hard_ttl - self.config.soft_ttl);
-        let due = now + self.random.within(self.config.spread);
-        if let Some(entry) = self.cache.get_mut(&key) {
-            entry.hard = entry.hard.max(hard);
-        }
-        self.reschedule(key, due);
     }
 
     /// Whether the manager has confirmed a mapping since it knows what this host uses, and so will

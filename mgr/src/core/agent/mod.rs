@@ -160,6 +160,8 @@ pub struct Agent {
     /// Addresses that an earlier agent has frozen for a move.
     frozen: BTreeSet<Key>,
     networks: BTreeMap<Vni, Generation>,
+    /// Networks without a node here, and when to ask again about what is known of them.
+    left: BTreeMap<Vni, Time>,
     sightings: Sightings,
     /// Hints admitted in the second that began then.
     hints: (Time, u32),
@@ -180,6 +182,7 @@ enum Timer {
     Learning(Key),
     Link,
     Move(MoveId),
+    Network(Vni),
     Port(Key),
     Report,
 }
@@ -236,6 +239,7 @@ impl Agent {
             moves: BTreeMap::new(),
             frozen: inherited.frozen.iter().copied().collect(),
             networks: BTreeMap::new(),
+            left: BTreeMap::new(),
             sightings: Sightings::default(),
             hints: (now, 0),
             attempt: 0,
@@ -286,6 +290,7 @@ impl Agent {
                 Timer::Learning(key) => self.learning_due(key, due),
                 Timer::Link => self.link_due(due, now, out),
                 Timer::Move(id) => self.move_due(id, due, now, out),
+                Timer::Network(vni) => self.network_due(vni, due, now),
                 Timer::Port(key) => self.port_due(key, due, now, out),
                 Timer::Report => self.report(now, out),
             }
@@ -359,7 +364,9 @@ impl Agent {
             ToAgent::Answer { as_of, items } => {
                 self.see(as_of);
                 for (key, verdict) in items {
-                    if self.verdict(key, verdict, as_of, false, now, out) {
+                    // What answers a claim or a release may be a reason to ask, and is no answer to that.
+                    let asked = self.asks.contains_key(&key);
+                    if self.verdict(key, verdict, as_of, false, now, out) && asked {
                         self.answered(key);
                     }
                     self.key_changed(key, now, out);
@@ -409,7 +416,7 @@ impl Agent {
                     out.push(Output::Network(message));
                 }
             }
-            ToAgent::NoNetwork(vni) => self.refresh_network(vni, now),
+            ToAgent::NoNetwork(vni) => self.network_left(vni, now),
             ToAgent::Move(it) => self.move_told(it, now, out),
             ToAgent::NoMove(id) => self.no_move(id, now, out),
         }
@@ -448,6 +455,7 @@ impl Agent {
                 Timer::Entry(key) => self.cache.get(key).map(|entry| entry.due) == due,
                 Timer::Learning(key) => self.learning.get(key).map(|learning| learning.due) == due,
                 Timer::Move(id) => self.moves.get(id).is_some_and(|it| it.due == due),
+                Timer::Network(vni) => self.left.get(vni).copied() == due,
                 Timer::Port(key) => self.ports.get(key).is_some_and(|port| port.is_due(due)),
                 Timer::Beat | Timer::Link | Timer::Report => true,
             };

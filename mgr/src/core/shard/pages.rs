@@ -95,8 +95,8 @@ impl<V> Pages<V> {
         self.get(key).is_some()
     }
 
-    /// What a key stands for, which is `new` if there was nothing; and whether that is so.
-    pub(super) fn get_or_insert(&mut self, key: Key, new: V) -> (&mut V, bool) {
+    /// What a key stands for, which is what `new` says if there was nothing; and whether that is so.
+    pub(super) fn get_or_insert(&mut self, key: Key, new: impl FnOnce() -> V) -> (&mut V, bool) {
         let page = match self.pages.range(..=key).next_back() {
             Some((first, page)) if page.keys.len() < PAGE => *first,
             Some((first, page)) => match page.keys.binary_search(&key) {
@@ -113,7 +113,7 @@ impl<V> Pages<V> {
             Err(place) => (place, true),
         };
         if is_new {
-            page.insert(place, key, new);
+            page.insert(place, key, new());
             self.len += 1;
         }
         (&mut page.values[place], is_new)
@@ -210,7 +210,7 @@ mod tests {
                 if random.below(10) < removed {
                     assert_eq!(pages.remove(key), tree.remove(&key));
                 } else {
-                    let (value, is_new) = pages.get_or_insert(key, step);
+                    let (value, is_new) = pages.get_or_insert(key, || step);
                     assert_eq!(
                         (*value, is_new),
                         match tree.get(&key) {
@@ -245,7 +245,7 @@ mod tests {
     fn pages_are_full_if_filled_in_order_and_few_if_emptied() {
         let mut pages = Pages::default();
         for n in 0..4096 {
-            pages.get_or_insert(key(n), n);
+            pages.get_or_insert(key(n), || n);
         }
         assert_eq!(pages.pages.len(), 4096 / PAGE);
         assert!(pages

@@ -180,27 +180,24 @@ impl Table {
         revision: Revision,
     ) -> Option<(Option<record::Mapping>, Vec<SessionId>)> {
         let generation = Generation::new(mapping.term, revision);
-        let (home, at) = (self.places.home(mapping.home), self.places.at(mapping.at));
-        let now = Slot {
+        let places = &mut self.places;
+        let mut now = |subscribers| Slot {
             generation,
             node: mapping.node,
-            home,
-            at,
-            subscribers: Subscribers::default(),
+            home: places.home(mapping.home),
+            at: places.at(mapping.at),
+            subscribers,
         };
         let mut subscribers = Vec::new();
-        let before = match self.mappings.get_or_insert(key, now) {
+        let known = self
+            .mappings
+            .get_or_insert(key, || now(Subscribers::default()));
+        let before = match known {
             (_, true) => None,
             (slot, false) if slot.generation == generation => return None,
             (slot, false) => {
                 subscribers.extend(slot.subscribers.iter());
-                let now = Slot {
-                    generation,
-                    node: mapping.node,
-                    home,
-                    at,
-                    subscribers: std::mem::take(&mut slot.subscribers),
-                };
+                let now = now(std::mem::take(&mut slot.subscribers));
                 Some(std::mem::replace(slot, now))
             }
         };

@@ -20,7 +20,7 @@ fn what_is_known_of_a_network_without_a_node_here_is_asked_again() {
     }
     rig.hear(ToAgent::NoNetwork(key(1).vni));
     rig.operations();
-    rig.pass(Config::default().spread);
+    rig.pass(Config::default().spread * 5 / 4);
     let asked = |key| {
         rig.out.iter().any(|output| match output {
             Output::Send(ToManager::Resolve(items)) => items.iter().any(|item| item.0 == key),
@@ -62,6 +62,10 @@ fn where_a_node_is_that_was_bound_here_is_asked_for() {
     rig.bind(key(1), 20);
     rig.push(key(1), found(21, 2));
     assert_eq!(rig.asked(key(1)), 1);
+    // As a claim is answered that is in vain.
+    rig.bind(key(2), 20);
+    rig.answer(key(2), found(21, 2));
+    assert_eq!(rig.asked(key(2)), 1);
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn a_question_there_is_no_room_for_is_asked_soon() {
     rig.answer(key(1), found(20, 2));
     miss(&mut rig, key(2));
     rig.hear(ToAgent::NoNetwork(key(1).vni));
-    rig.live(10);
+    rig.live(13);
     assert_eq!(rig.asked(key(1)), 0, "there is no room");
     rig.answer(key(2), found(20, 2));
     rig.live(1);
