@@ -202,12 +202,15 @@ eventually 30 is_port S v0 F active
 eventually 30 pings F 10.0.0.3 1
 pings F 10.0.0.2
 
-# The way to the manager is cut, and nothing else. S and T have a node each, S has the lower locator.
+# The way to the manager is cut, and the agent is another one, which nobody tells what is under lease.
+# S and T have a node each, S has the lower locator.
 eventually 20 is_leased U GU true
 listen
 eventually 20 lasts U
 dies
 ip -n U route add blackhole "$MANAGER_AT/128"
+killed U KILL
+daemon U
 died U
 eventually 30 is_port S v0 GS active
 echo "G is active at S after $(($(clock) - death)) ms"
