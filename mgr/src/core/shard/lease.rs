@@ -95,7 +95,7 @@ impl Shard {
         let Some(host) = self.host_of(id) else {
             return;
         };
-        if self.lease.is_none()
+        if !self.is_alive()
             || !self.is_granter(host)
             || self.epoch_of(id) != self.leased_epoch(host)
         {
@@ -205,7 +205,7 @@ impl Shard {
             return;
         };
         // Whoever is to see that this manager dies has to have seen that it lives.
-        if self.lease.is_none() || !self.table.is_manager(self.id) {
+        if !self.is_alive() {
             return;
         }
         let known = self.table.session(host).cloned();
@@ -436,10 +436,15 @@ impl Shard {
             ..known
         };
         let key = Name::Epoch(host).bytes();
-        let transaction = Transaction::new()
+        let mut transaction = Transaction::new()
             .when(Condition::Modified(Name::Session(host).bytes(), *revision))
             .when(unchanged(key.clone(), at))
             .put(key, record::encode(&fenced));
+        if session.manager != self.id {
+            // One that is alive again may grant again.
+            let manager = Name::Manager(session.manager).bytes();
+            transaction = transaction.when(Condition::Absent(manager));
+        }
         out.push(Output::Alarm(Alarm::Fenced(host, session.epoch)));
         if let Some(id) = self.by_host.get(&host).copied() {
             out.push(Output::Close(id));

@@ -477,7 +477,7 @@ impl Shard {
     fn succeeded(&mut self, task: Task, generation: Generation, now: Time, out: &mut Vec<Output>) {
         match task {
             Task::Campaign | Task::Clean | Task::Look(_) => {}
-            Task::BePresent(lease) => self.was_present(Some(lease)),
+            Task::BePresent(lease) => self.was_present(Some((lease, generation.revision()))),
             Task::Claims(session, claims) => self.claimed(session, &claims, generation, out),
             Task::Greet(session) => {
                 self.defer(generation.revision(), Deferred::Greet(session), now, out);
