@@ -31,7 +31,7 @@ mod scenario;
 mod store;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -258,7 +258,7 @@ struct World {
     /// Moves that were begun.
     moves: Vec<MoveId>,
     /// On which host an address is active.
-    local: BTreeMap<Key, u32>,
+    local: HashMap<Key, u32>,
     cut: BTreeSet<(u32, u32)>,
     /// Work and trouble are over.
     resting: bool,
@@ -286,7 +286,7 @@ impl World {
             nodes: Vec::new(),
             vnis: Vec::new(),
             moves: Vec::new(),
-            local: BTreeMap::new(),
+            local: HashMap::new(),
             cut: BTreeSet::new(),
             resting: false,
             stats: Stats::default(),
