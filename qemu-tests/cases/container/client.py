@@ -70,7 +70,8 @@ got = [text for _, text in heard["udp"]]
 wanted = [f"{n} {name}" for n in range(sent)]
 if got != wanted:
     missing = [it for it in wanted if it not in got]
-    sys.exit(f"of {sent} datagrams {len(got)} were answered; missing: {missing}; {got}")
+    again = sorted({it for it in got if got.count(it) > 1})
+    sys.exit(f"of {sent} datagrams {len(got)} were answered, or not in order; missing: {missing}; again: {again}")
 for kind, what in (("tcp", "lines"), ("udp", "datagrams")):
     times = [at for at, _ in heard[kind]]
     gaps = sorted((b - a for a, b in zip(times, times[1:])), reverse=True)[:4]
