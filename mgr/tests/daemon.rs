@@ -325,6 +325,16 @@ nodes:
     let unchanged = created.map(|it| it.replace("created", "unchanged"));
     assert_eq!(apply("", document), unchanged);
     let moved = document.replace("10.0.0.3], host: fd00000a00010001", "10.0.0.4]");
+    let planned = daemon.request("POST", "/v1/apply?dry_run=true", &yaml, &moved);
+    assert_eq!(
+        planned.expect(200).json()["results"][3]["fields"],
+        json!([
+            {"field": "addresses", "from": ["10.0.0.2", "10.0.0.3"], "to": ["10.0.0.2", "10.0.0.4"]},
+            {"field": "host", "from": "fd00000a00010001", "to": null},
+        ])
+    );
+    let reordered = document.replace("10.0.0.2, 10.0.0.3", "10.0.0.3, 10.0.0.2");
+    assert_eq!(apply("?dry_run=true", &reordered), unchanged);
     assert_eq!(apply("", &moved)[3], "node changed");
     let node = daemon.get("/v1/nodes/00000000000000aa").json();
     assert_eq!(node["addresses"][1]["address"], "10.0.0.4");

@@ -27,6 +27,10 @@ fn seeds(seeds: std::ops::Range<u64>) {
         all.invalidated += stats.invalidated;
         all.busy += stats.busy;
         all.alarms += stats.alarms;
+        all.settled += stats.settled;
+        all.aborted += stats.aborted;
+        all.released += stats.released;
+        all.returned += stats.returned;
     }
     assert!(
         all.delivered > 100_000 && all.forwarded > 50,
@@ -35,6 +39,11 @@ fn seeds(seeds: std::ops::Range<u64>) {
     assert!(all.faults > 1000 && all.orders > 3000, "too calm: {all:?}");
     assert!(all.invalidated > 100 && all.busy > 100, "no load: {all:?}");
     assert!(all.alarms > 100, "no alarms: {all:?}");
+    assert!(all.settled > 300 && all.aborted > 300, "few moves: {all:?}");
+    assert!(
+        all.released > 500 && all.returned > 0,
+        "few packets wait: {all:?}"
+    );
 }
 
 #[test]

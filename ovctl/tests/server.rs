@@ -274,6 +274,18 @@ fn a_document_is_applied_and_told_as_differences() {
         manager.ok(&line),
         "0 created, 0 changed, 0 deleted, 4 unchanged\n"
     );
+    let other = DOCUMENT.replace("Acme", "Other").replace(
+        "addresses: [10.0.0.2]",
+        "addresses: [10.0.0.3], host: fd00000a00010001",
+    );
+    std::fs::write(&file, other).unwrap();
+    assert_eq!(
+        manager.ok(&format!("{line} --dry-run")),
+        "~ organisation acme\n    title: Acme -> Other\n\
+         ~ node 00000000000000aa\n    addresses: [\"10.0.0.2\"] -> [\"10.0.0.3\"]\n    \
+         host: none -> fd00000a00010001\n\
+         0 created, 2 changed, 0 deleted, 2 unchanged; nothing was done\n"
+    );
     // JSON, and from standard input.
     let less = r#"{"organisations": [{"name": "acme", "title": "Other"}]}"#;
     let mut child = manager
@@ -287,7 +299,10 @@ fn a_document_is_applied_and_told_as_differences() {
     let steps: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         steps[0],
-        json!({"kind": "organisation", "id": "acme", "action": "changed"})
+        json!({
+            "kind": "organisation", "id": "acme", "action": "changed",
+            "fields": [{"field": "title", "from": "Acme", "to": "Other"}]
+        })
     );
     assert_eq!(steps.as_array().unwrap().len(), 4, "{steps}");
     // A refusal comes behind what was done.

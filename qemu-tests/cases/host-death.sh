@@ -5,7 +5,7 @@
 #
 #                              ┌── S ── GS 10.0.0.3, under lease; F 10.0.0.4
 #  A 10.0.0.2 ── R ── fabric ──┼── T ── HT 10.0.0.5, under lease
-#                     M ───────┴── U ── later GU
+#                     M ───────┴── U ── later GU, then HU
 #
 # What is at a host is named by node and host. All that G may be send to A all the time: they are
 # heard on the substrate as soon, and as long, as their ports carry anything.
@@ -54,9 +54,12 @@ member A on R net 7 10.0.0.2 id $A
 member GS on S net 7 10.0.0.3 id $G
 member F on S net 7 10.0.0.4 id $F
 member HT on T net 7 10.0.0.5 id $H
-device GU on U
-ip -n GU link set v0 up
+for node in GU HU; do
+  device "$node" on U
+  ip -n "$node" link set v0 up
+done
 ip -n GU address add 10.0.0.3/24 dev v0
+ip -n HU address add 10.0.0.5/24 dev v0
 pings F 10.0.0.2
 pings HT 10.0.0.2
 for node in GS GU; do
@@ -132,6 +135,21 @@ heard() {
   grep -qF " $2 > " /tmp/heard
 }
 
+# booted HOST NODE: as its agent sees it; the port of the node that was under lease is a new one.
+booted() {
+  killed "$1" TERM
+  ip -n "$2" link del v0
+  sed -i 's/"id":"[^"]*"/"id":"a later boot"/' "$DAEMONS/$1/epoch"
+  daemon "$1"
+  eventually 60 resolves "$1"
+  ip -n "$1" link add v0 netns "$2" type ovnet
+  ip -n "$2" -batch - <<END
+link set v0 up
+address add 10.0.0.3/24 dev v0
+neigh replace 10.0.0.2 lladdr 02:76:0a:00:00:02 dev v0 nud permanent
+END
+}
+
 # lasts HOST: its kernel has a lease.
 lasts() {
   [[ $(ovctl -n "$1" host show --json) =~ '"lease":'[1-9] ]]
@@ -175,8 +193,39 @@ handed_over S U
 pings A 10.0.0.3
 pings F 10.0.0.2
 
-# S is told that it is dead for all others, until it is booted.
+# S is told that it is dead for all others, until it is booted. Then it is any other host, without G.
 daemon S
 eventually 30 said M "host ${LOCATOR[S]} is in epoch"
 is_port S v0 GS fenced || fail "S has $(ovctl -n S port show v0 --netns GS)"
+booted S GS
+eventually 30 is_port S v0 F active
+eventually 30 pings F 10.0.0.3 1
+pings F 10.0.0.2
+
+# The way to the manager is cut, and the agent is another one, which nobody tells what is under lease.
+# S and T have a node each, S has the lower locator.
+eventually 20 is_leased U GU true
+listen
+eventually 20 lasts U
+dies
+ip -n U route add blackhole "$MANAGER_AT/128"
+killed U KILL
+daemon U
+died U
+eventually 30 is_port S v0 GS active
+echo "G is active at S after $(($(clock) - death)) ms"
+handed_over U S
+pings A 10.0.0.3
+
+# A host that is to be emptied is left by a node that goes on: H, which is kept from R and S by its group.
+ip -n U route del blackhole "$MANAGER_AT/128"
+booted U GU
+planned=$(api POST "/v1/hosts/$(id T)/drain?dry_run=true")
+[[ $planned == *"\"node\":\"$H\""*"\"to\":\"$(id U)\""* ]] || fail "the plan is $planned"
+is_port T v0 HT active || fail "T is being emptied"
+api POST "/v1/hosts/$(id T)/drain" >/dev/null
+eventually 30 is_port U v0 HU active
+eventually 30 is_port T v0 HT inactive
+[[ $(api GET /v1/moves) == *'"reason":"drain"'* ]] || fail "H was not moved"
+pings A 10.0.0.5
 calm

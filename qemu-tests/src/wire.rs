@@ -100,7 +100,13 @@ fn forward(
         for (other, path) in guests.iter().enumerate() {
             if other != guest && to.is_none_or(|to| to == other) {
                 // A guest that is off or too slow loses the frame, as on a wire.
-                let _ = socket.send_to(frame, path);
+                let sent = socket.send_to(frame, path);
+                if sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                    eprintln!(
+                        "the wire lost a frame to guest {}: it read none for 3 s",
+                        other + 1
+                    );
+                }
             }
         }
     }

@@ -235,6 +235,9 @@ impl Kernel {
         self.ports.look(ports.into_iter());
         let stopped = |port: &Managed| port.state == PortState::Fenced;
         self.guard.stopped = self.ports.iter().any(stopped);
+        // Whoever may start these nodes elsewhere relies on it until the manager says otherwise.
+        let leased = self.ports.iter().filter(|port| port.leased);
+        self.guard.nodes = leased.map(|port| port.node).collect();
         // A node that was to leave when the last agent ended.
         let paused = self
             .ports

@@ -22,7 +22,7 @@ pub(super) fn clock() -> Duration {
 /// What the thread that works on the kernel knows of it.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    nodes: BTreeSet<NodeId>,
+    pub(super) nodes: BTreeSet<NodeId>,
     /// Asked for, and not so yet.
     wanted: Option<u32>,
     /// There may be ports that the end of a lease has stopped.
@@ -46,14 +46,22 @@ impl Kernel {
             return;
         }
         self.guard_ports();
+        // What was granted before the lease began has brought no port back.
         if std::mem::take(&mut self.guard.stopped) {
-            let stopped = |port: &&super::ports::Managed| port.state == PortState::Fenced;
             self.look();
-            // What was granted before the lease began has brought no port back.
-            if self.ports.iter().any(|port| stopped(&port)) {
-                self.told(vec![Told::Fenced]);
-            }
+            self.tell_stopped();
         }
+    }
+
+    /// Says which ports the end of a lease has stopped.
+    fn tell_stopped(&self) {
+        let stopped = self.ports.iter().filter(|it| it.state == PortState::Fenced);
+        self.told(
+            stopped
+                .flat_map(|port| port.keys())
+                .map(Told::Fenced)
+                .collect(),
+        );
     }
 
     /// These nodes' ports are to stop at the end of the lease, and no others.
@@ -88,6 +96,8 @@ impl Kernel {
             self.done("put a port under lease", result);
         }
         if let Some(number) = self.guard.wanted.take_if(|_| all) {
+            // Those that are under a lease no longer need none to go on.
+            self.tell_stopped();
             self.told(vec![Told::Guarded(number)]);
         }
     }
@@ -96,6 +106,7 @@ impl Kernel {
     pub(super) fn fenced(&mut self) {
         tracing::warn!("the lease of this host has ended: its ports under lease have stopped");
         self.guard.stopped = true;
-        self.told(vec![Told::Fenced]);
+        self.look();
+        self.tell_stopped();
     }
 }

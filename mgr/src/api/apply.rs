@@ -7,6 +7,7 @@
 //! time. The first refusal ends it and tells what was done until then.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{json, Value};
 use utoipa::ToSchema;
 
 use super::call::{Answer, Call};
@@ -46,6 +47,22 @@ pub(crate) struct Step {
     id: String,
     /// `created`, `changed`, `unchanged` or `deleted`.
     action: String,
+    /// What is another one, of an object that is changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<Difference>,
+}
+
+/// A field of an object that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Difference {
+    /// Its name.
+    field: String,
+    /// What it is; null if there is nothing.
+    #[schema(required)]
+    from: Value,
+    /// What it is to be.
+    #[schema(required)]
+    to: Value,
 }
 
 /// What became of a document.
@@ -69,11 +86,12 @@ pub(super) async fn apply(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn carry_out(call: &Call, document: Document, done: &mut Vec<Step>) -> Result<(), Problem> {
-    let mut step = |kind: &str, id: &str, action: &str| {
+    let mut step = |kind: &str, id: &str, action: &str, fields: Vec<Difference>| {
         done.push(Step {
             kind: kind.into(),
             id: id.into(),
             action: action.into(),
+            fields,
         });
     };
     let terms = Terms {
@@ -93,10 +111,12 @@ async fn carry_out(call: &Call, document: Document, done: &mut Vec<Step>) -> Res
         if became != Became::Unchanged {
             let scope = present.as_ref().map(|_| &name[..]);
             call.token.need(scope, Role::Admin, "such organisation")?;
-            call.order(Order::SetOrganisation(name.clone(), record), terms)
-                .await?;
+            let order = Order::SetOrganisation(name.clone(), record.clone());
+            call.order(order, terms).await?;
         }
-        step("organisation", &name, became.word());
+        let shown = |record| Organisation::from_record(name.clone(), record);
+        let fields = differences(present.map(|it| shown(it.0)), shown(record));
+        step("organisation", &name, became.word(), fields);
     }
     let named = |name: &str| document.organisations.iter().any(|it| it.name == name);
     for network in &document.networks {
@@ -105,9 +125,11 @@ async fn carry_out(call: &Call, document: Document, done: &mut Vec<Step>) -> Res
         let present = call.record::<record::Network>(&Name::Network(vni)).await?;
         let became = became(present.as_ref().map(|it| &it.0), &record);
         if became != Became::Unchanged && !(terms.dry_run && named(&record.organisation)) {
-            objects::set_network(call, vni, present.as_ref(), record).await?;
+            objects::set_network(call, vni, present.as_ref(), record.clone()).await?;
         }
-        step("network", &vni.to_string(), became.word());
+        let shown = |record| Network::from_record(vni, record);
+        let fields = differences(present.map(|it| shown(it.0)), shown(record));
+        step("network", &vni.to_string(), became.word(), fields);
     }
     for host in &document.hosts {
         let locator = model::host(&host.id)?;
@@ -122,9 +144,11 @@ async fn carry_out(call: &Call, document: Document, done: &mut Vec<Step>) -> Res
         let present = call.record::<record::Host>(&Name::Host(locator)).await?;
         let became = became(present.as_ref().map(|it| &it.0), &record);
         if became != Became::Unchanged && !(terms.dry_run && named(&record.organisation)) {
-            objects::set_host(call, locator, present.as_ref(), record).await?;
+            objects::set_host(call, locator, present.as_ref(), record.clone()).await?;
         }
-        step("host", &host.id, became.word());
+        let shown = |record| model::Host::from_record(locator, record);
+        let fields = differences(present.map(|it| shown(it.0)), shown(record));
+        step("host", &host.id, became.word(), fields);
     }
     let mut kept = Vec::new();
     for node in document.nodes.iter().cloned() {
@@ -138,11 +162,16 @@ async fn carry_out(call: &Call, document: Document, done: &mut Vec<Step>) -> Res
                 .host
                 .as_ref()
                 .is_some_and(|id| document.hosts.iter().any(|it| it.id == *id));
-        let became = match terms.dry_run && told {
-            true => planned(call, number).await?,
-            false => nodes::reconcile(call, number, &set, terms).await?,
+        let present = call.record::<record::Node>(&Name::Node(number)).await?;
+        let present = present.map(|(record, _)| model::Node::from_record(number, record));
+        let fields = present.as_ref().map_or_else(Vec::new, |it| moved(it, &set));
+        let became = match (terms.dry_run && told, present) {
+            (false, _) => nodes::reconcile(call, number, &set, terms).await?,
+            (true, None) => Became::Created,
+            (true, Some(_)) if fields.is_empty() => Became::Unchanged,
+            (true, Some(_)) => Became::Changed,
         };
-        step("node", &id, became.word());
+        step("node", &id, became.word(), fields);
     }
     if call.query.get("prune").is_some_and(|value| value == "true") {
         prune(call, &document, &kept, terms, &mut step).await?;
@@ -158,11 +187,41 @@ fn became<T: PartialEq>(present: Option<&T>, wanted: &T) -> Became {
     }
 }
 
-async fn planned(call: &Call, id: crate::core::NodeId) -> Result<Became, Problem> {
-    Ok(match call.entry(&Name::Node(id)).await? {
-        None => Became::Created,
-        Some(_) => Became::Changed,
-    })
+/// In which fields an object is to be another one; a new one has none that changes.
+fn differences<T: Serialize>(present: Option<T>, wanted: T) -> Vec<Difference> {
+    let Some(Ok(Value::Object(mut present))) = present.map(serde_json::to_value) else {
+        return Vec::new();
+    };
+    let Ok(Value::Object(wanted)) = serde_json::to_value(wanted) else {
+        return Vec::new();
+    };
+    let fields = wanted.into_iter().map(|(field, to)| Difference {
+        from: present.remove(&field).unwrap_or_default(),
+        field,
+        to,
+    });
+    fields.filter(|it| it.from != it.to).collect()
+}
+
+/// The same of a node, which goes elsewhere and gets other addresses, and else stays what it is. Those
+/// that it has learned are not the document's.
+fn moved(present: &model::Node, wanted: &model::NodeSet) -> Vec<Difference> {
+    let own = present.addresses.iter().filter(|own| !own.learned);
+    let own: Vec<_> = own.map(|own| own.address).collect();
+    let some = |address: &&std::net::Ipv4Addr| {
+        let there = present.addresses.iter();
+        own.contains(address) || !there.clone().any(|own| own.address == **address)
+    };
+    let mut given: Vec<_> = wanted.addresses.iter().filter(some).copied().collect();
+    if wanted.addresses.is_empty() {
+        given.clone_from(&own);
+    }
+    // Their order says nothing.
+    let order = |address: &std::net::Ipv4Addr| own.iter().position(|own| own == address);
+    given.sort_by_key(|address| order(address).unwrap_or(own.len()));
+    let [from, to] = [(&own, &present.host), (&given, &wanted.host)]
+        .map(|(addresses, host)| json!({"addresses": addresses, "host": host}));
+    differences(Some(from), to)
 }
 
 /// Deletes what the organisations of the document have and the document does not: nodes first, so
@@ -172,7 +231,7 @@ async fn prune(
     document: &Document,
     kept: &[String],
     terms: Terms,
-    step: &mut impl FnMut(&str, &str, &str),
+    step: &mut impl FnMut(&str, &str, &str, Vec<Difference>),
 ) -> Result<(), Problem> {
     let mut shower = super::show::Shower::new(call);
     let ours = |organisation: Option<&str>| {
@@ -215,7 +274,7 @@ async fn prune(
             if !terms.dry_run {
                 call.order(order, terms).await?;
             }
-            step(kind, &shown.id, "deleted");
+            step(kind, &shown.id, "deleted", Vec::new());
         }
     }
     Ok(())

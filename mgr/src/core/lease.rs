@@ -17,7 +17,8 @@
 //! grants nothing.
 //!
 //! *Several managers.* The store says which one manager grants leases to a host. That one does so
-//! only as long as it knows its own lease with the store to be alive, and never again once it has
+//! only as long as it knows its own lease with the store to be alive (one that had lost it has to say
+//! so anew, and to know what the store was told until then), and never again once it has
 //! begun to say that the host has stopped. A manager that takes over a host counts from when the
 //! store said so: what the one before has granted answers beats of an earlier connection. If the
 //! manager is gone, the one that leads counts from when it first saw that.

@@ -14,6 +14,7 @@ impl World {
     pub(super) fn check_at_rest(&mut self) -> Result<(), Broken> {
         self.check_machines()?;
         self.check_bindings()?;
+        self.check_moves()?;
         self.check_kernels()
     }
 
@@ -77,13 +78,41 @@ impl World {
             if this.kernel.ports.get(&key) != Some(&mapping.node) {
                 return fault("is bound to another node");
             }
+            if this.kernel.stopped.contains(&key) {
+                return fault("has been stopped by the end of a lease");
+            }
+            if self.local.get(&key) != Some(&host) {
+                return fault("is not active where it is bound");
+            }
             reachable += 1;
         }
         if reachable != self.local.len() {
             return Err((
                 None,
-                format!("{} local mappings, {reachable} nodes", self.local.len()),
+                format!("{} active addresses, {reachable} nodes", self.local.len()),
             ));
+        }
+        Ok(())
+    }
+
+    /// No move is under way, and no packet waits for a node that will not come.
+    fn check_moves(&self) -> Result<(), Broken> {
+        if let Some((id, it)) = self.store.moves().find(|(_, it)| !it.state.is_over()) {
+            return Err((it.keys().next(), format!("move {id} is not over: {it:?}")));
+        }
+        if let Some((id, node)) = self.store.nodes().find(|(_, node)| node.moving.is_some()) {
+            return Err((None, format!("node {id} is still moved: {node:?}")));
+        }
+        for (i, host) in self.hosts.iter().enumerate() {
+            if let Some(key) = host.kernel.frozen.keys().next() {
+                return Err((Some(*key), format!("host {i} still has {key} frozen")));
+            }
+            if let Some(key) = host.kernel.parked.keys().next() {
+                return Err((
+                    Some(*key),
+                    format!("host {i} still holds packets for {key}"),
+                ));
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::network::LONGEST_CUT;
 use super::{AgentEvent, Broken, Event, ManagerEvent, Victim, World, Wound};
+use crate::core::moves::{MoveId, Reason};
 use crate::core::shard::{Input, Order, Terms};
 
 impl World {
@@ -96,10 +97,12 @@ impl World {
             Victim::Host(host) => {
                 if self.hosts[host as usize].up {
                     self.agent_dies(host);
-                    for key in self.hosts[host as usize].kernel.locals() {
-                        self.local.remove(&key);
-                    }
                     let this = &mut self.hosts[host as usize];
+                    for key in this.kernel.mappings.keys() {
+                        if self.local.get(key) == Some(&host) {
+                            self.local.remove(key);
+                        }
+                    }
                     this.up = false;
                     this.kernel = Default::default();
                     if self.random.below(2) == 0 {
@@ -124,6 +127,21 @@ impl World {
             (this.locator, this.epoch)
         };
         self.order_to_someone(Order::FenceHost(locator, epoch));
+        // Its nodes are to appear elsewhere, unless it is back first.
+        let assigned = self.hosts[host as usize].assigned.iter().take(3);
+        let nodes = assigned.filter_map(|key| self.store.mapping(*key));
+        let nodes: Vec<_> = nodes.map(|(_, mapping)| mapping.node).collect();
+        for node in nodes {
+            let to = self.random.below(self.hosts.len() as u64) as usize;
+            let order = Order::StartMove {
+                id: MoveId(self.random.next_u64()),
+                node,
+                to: self.hosts[to].locator,
+                reason: Reason::Failure,
+            };
+            let wait = self.within(10_000, 300_000);
+            self.after(wait, Event::Ask(Box::new(order)));
+        }
     }
 
     pub(super) fn order_to_someone(&mut self, order: Order) {

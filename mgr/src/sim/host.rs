@@ -13,7 +13,10 @@ use crate::core::agent::kernel::{Event as KernelEvent, Operation, Place};
 use crate::core::agent::{Image, Inherited, Input, Output};
 use crate::core::moves::Seat;
 use crate::core::shard::SessionId;
-use crate::core::{Agent, Key, Time};
+use crate::core::{Agent, Key, NodeId, Time};
+
+/// When a port is taken away that a node was to get which did not come.
+const LEFT: Duration = Duration::from_secs(15);
 
 /// A host.
 #[derive(Debug)]
@@ -221,8 +224,12 @@ impl World {
                     }
                 }
                 Output::Kernel(operations) => {
+                    let mut local = Vec::new();
                     for operation in operations {
-                        self.operate(host, operation)?;
+                        local.extend(self.operate(host, operation)?);
+                    }
+                    if !local.is_empty() {
+                        self.kernel_events(host, local);
                     }
                 }
                 Output::Hint(to, key) => {
@@ -248,6 +255,9 @@ impl World {
                 }
                 Output::Freeze { keys, node, to } => {
                     let done = self.hosts[host as usize].kernel.freeze(&keys, node, to);
+                    for key in &done {
+                        self.see_active(host, *key)?;
+                    }
                     self.tell(keys.first().copied(), || {
                         format!("kernel {host}: frozen, for {to}: {done:?}")
                     });
@@ -256,9 +266,18 @@ impl World {
                 Output::Thaw(keys) => {
                     self.tell(keys.first().copied(), || format!("kernel {host}: thawed"));
                     self.hosts[host as usize].kernel.thaw(&keys);
-                }
-                Output::GiveBack { keys, .. } => {
                     for key in keys {
+                        self.see_active(host, key)?;
+                    }
+                }
+                Output::GiveBack { keys, to } => {
+                    for key in keys {
+                        let kernel = &mut self.hosts[host as usize].kernel;
+                        for packet in kernel.parked.remove(&key).unwrap_or_default() {
+                            self.stats.returned += 1;
+                            let hops = packet.hops + 1;
+                            self.carry(to, Packet { hops, ..packet });
+                        }
                         if !self.hosts[host as usize].kernel.is_local(key) {
                             self.detach(host, key);
                         }
@@ -288,28 +307,39 @@ impl World {
         }
     }
 
-    fn operate(&mut self, host: u32, operation: Operation) -> Result<(), Broken> {
+    /// Carries an operation out; what the kernel says of it.
+    fn operate(&mut self, host: u32, operation: Operation) -> Result<Option<KernelEvent>, Broken> {
         let (Operation::Set(key, _) | Operation::Forget(key)) = operation;
         self.tell(Some(key), || format!("kernel {host}: {operation:?}"));
         let kernel = &mut self.hosts[host as usize].kernel;
-        let before = kernel.is_local(key);
         let done = kernel.operate(operation);
         done.map_err(|what| (Some(key), format!("on host {host}, {what}")))?;
-        let after = kernel.is_local(key);
-        if after {
-            self.kernel_events(host, vec![KernelEvent::Active(key)]);
+        let local = kernel.is_local(key).then_some(KernelEvent::Active(key));
+        self.see_active(host, key)?;
+        let this = &mut self.hosts[host as usize];
+        if this.kernel.is_active(key) {
+            for packet in this.kernel.parked.remove(&key).unwrap_or_default() {
+                self.stats.released += 1;
+                let to = host;
+                self.packet(Packet { to, ..packet })?;
+            }
         }
-        match (before, after) {
-            (false, true) => {
-                if let Some(other) = self.local.insert(key, host) {
-                    let what = format!("{key} is local on host {other} and on host {host}");
+        Ok(local)
+    }
+
+    /// An address may be active on a host now, or not any more.
+    fn see_active(&mut self, host: u32, key: Key) -> Result<(), Broken> {
+        let known = self.local.get(&key).copied();
+        match self.hosts[host as usize].kernel.is_active(key) {
+            true => match known.filter(|other| *other != host) {
+                Some(other) => {
+                    let what = format!("{key} is active on host {other} and on host {host}");
                     return Err((Some(key), what));
                 }
-            }
-            (true, false) => {
-                self.local.remove(&key);
-            }
-            _ => {}
+                None => drop(self.local.insert(key, host)),
+            },
+            false if known == Some(host) => drop(self.local.remove(&key)),
+            false => {}
         }
         Ok(())
     }
@@ -351,8 +381,28 @@ impl World {
     pub(super) fn withdraw(&mut self, host: u32, key: Key) -> Result<(), Broken> {
         let this = &self.hosts[host as usize];
         let assigned = this.assigned.contains(&key);
-        if this.kernel.ports.contains_key(&key) && !assigned && !this.kernel.is_local(key) {
+        if !this.kernel.ports.contains_key(&key) || assigned {
+            return Ok(());
+        }
+        if this.kernel.is_local(key) {
+            // It has moved away, and this host has not heard of it.
+            let wait = self.within(100_000, 500_000);
+            self.after(wait, Event::Withdraw(host, key));
+        } else {
             self.detach(host, key);
+        }
+        Ok(())
+    }
+
+    /// A node that is moved here gets its port.
+    pub(super) fn expect(&mut self, host: u32, key: Key, node: NodeId) -> Result<(), Broken> {
+        let provisioned = self.store.mapping(key).map(|(_, mapping)| mapping.node);
+        let this = &mut self.hosts[host as usize];
+        if this.up && provisioned == Some(node) && !this.kernel.ports.contains_key(&key) {
+            this.kernel.attach(key, node);
+            self.kernel_events(host, vec![KernelEvent::PortUp { key, node }]);
+            // Long after any move that does not come off.
+            self.after(LEFT, Event::Withdraw(host, key));
         }
         Ok(())
     }
@@ -362,7 +412,8 @@ impl World {
         if !kernel.ports.contains_key(&key) {
             return;
         }
-        if kernel.detach(key) {
+        kernel.detach(key);
+        if self.local.get(&key) == Some(&host) {
             self.local.remove(&key);
         }
         self.tell(Some(key), || format!("kernel {host}: detached"));
@@ -464,6 +515,7 @@ impl World {
                 };
                 self.kernel_events(host, vec![stale]);
             }
+            _ if self.hosts[host as usize].kernel.park(packet) => self.stats.parked += 1,
             _ => {
                 let stale = KernelEvent::Stale {
                     key: destination,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ovnet_engine::Locator;
 
+use super::Packet;
 use crate::core::agent::kernel::{Mapping, Operation, Place};
 use crate::core::{Generation, Key, NodeId, Time};
 
@@ -18,6 +19,8 @@ pub(super) struct Kernel {
     pub(super) mappings: BTreeMap<Key, Mapping>,
     /// Local addresses whose node pauses, and where what arrives is sent on to.
     pub(super) frozen: BTreeMap<Key, Locator>,
+    /// What came for nodes whose ports stand by.
+    pub(super) parked: BTreeMap<Key, Vec<Packet>>,
     /// The generations of mappings that were forgotten, while the agent lives that had it done.
     forgotten: BTreeMap<Key, Generation>,
     /// Operations that the rule of generations refused.
@@ -31,6 +34,9 @@ pub(super) struct Kernel {
     /// Addresses of ports that have stopped, whose mappings are local still.
     pub(super) stopped: BTreeSet<Key>,
 }
+
+/// So many packets are held for an address.
+const PARKED: usize = 64;
 
 /// What a packet finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +73,11 @@ impl Kernel {
             self.ports.insert(key, node);
         }
         if let Some(known) = self.mappings.get(&key) {
+            let same = mapping.generation == known.generation;
+            // Whether a frozen port comes back is for a greater generation to say, or for a thaw.
+            let frozen = mapping.place == Place::Local && self.frozen.contains_key(&key);
             if mapping.generation < known.generation
-                || mapping.generation == known.generation && mapping.place != known.place
+                || same && (frozen || !is_alike(mapping.place, known.place))
             {
                 self.refused += 1;
                 return Ok(());
@@ -81,9 +90,7 @@ impl Kernel {
                 mapping.generation
             ));
         }
-        if mapping.place != Place::Local {
-            self.frozen.remove(&key);
-        }
+        self.frozen.remove(&key);
         let news = self
             .mappings
             .insert(key, mapping)
@@ -123,6 +130,7 @@ impl Kernel {
         let reachable = self.is_local(key);
         self.ports.remove(&key);
         self.frozen.remove(&key);
+        self.parked.remove(&key);
         self.stopped.remove(&key);
         if let Some(mapping) = self.mappings.get_mut(&key) {
             if mapping.place == Place::Local {
@@ -166,6 +174,25 @@ impl Kernel {
             .is_some_and(|mapping| mapping.place == Place::Local && !self.stopped.contains(&key))
     }
 
+    /// A node can be reached here under this address.
+    pub(super) fn is_active(&self, key: Key) -> bool {
+        self.is_local(key) && !self.frozen.contains_key(&key)
+    }
+
+    /// Holds a packet for a node whose port stands by; false if there is none, or too much.
+    pub(super) fn park(&mut self, packet: Packet) -> bool {
+        let key = packet.destination;
+        if !self.ports.contains_key(&key) || self.is_local(key) {
+            return false;
+        }
+        let parked = self.parked.entry(key).or_default();
+        let room = parked.len() < PARKED;
+        if room {
+            parked.push(packet);
+        }
+        room
+    }
+
     pub(super) fn locals(&self) -> BTreeSet<Key> {
         let local = |key: &&Key| self.is_local(**key);
         self.mappings.keys().filter(local).copied().collect()
@@ -181,9 +208,21 @@ impl Kernel {
                 None => Found::Drop,
             },
             Some(Place::Remote(host)) => Found::Host(host),
+            // What arrives waits for the node if its port stands by.
+            Some(Place::Moved(host)) if self.ports.contains_key(&key) => Found::Host(host),
             Some(Place::Moved(host)) => Found::Forward(host),
             // What lies in other networks is not looked for here.
             Some(Place::Peer(..) | Place::Pending | Place::Negative) => Found::Drop,
         }
     }
+}
+
+/// Whether two places may have one generation: whether strays are forwarded is the host's own
+/// affair.
+fn is_alike(one: Place, other: Place) -> bool {
+    let settled = |place| match place {
+        Place::Moved(host) => Place::Remote(host),
+        other => other,
+    };
+    settled(one) == settled(other)
 }

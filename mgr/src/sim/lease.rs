@@ -22,14 +22,18 @@ impl World {
         }
         let kernel = &mut self.hosts[host as usize].kernel;
         kernel.lease = Some(until);
-        // What was granted before the lease began has brought no port back.
-        let stopped = !kernel.stopped.is_empty();
         let life = self.hosts[host as usize].boots;
         self.after(until - now, Event::LeaseEnd(host, life));
         self.guard_ports(host);
-        if stopped {
-            self.kernel_events(host, vec![KernelEvent::Fenced]);
-        }
+        // What was granted before the lease began has brought no port back.
+        self.tell_stopped(host);
+    }
+
+    /// The kernel says which ports the end of a lease has stopped.
+    fn tell_stopped(&mut self, host: u32) {
+        let stopped = &self.hosts[host as usize].kernel.stopped;
+        let events: Vec<_> = stopped.iter().copied().map(KernelEvent::Fenced).collect();
+        self.kernel_events(host, events);
     }
 
     /// The agent says which ports are under lease.
@@ -45,6 +49,8 @@ impl World {
         let may = |wanted: &mut (u32, BTreeSet<NodeId>)| leased || wanted.1.is_empty();
         if let Some((number, nodes)) = kernel.wanted.take_if(may) {
             kernel.guarded = nodes;
+            // Those that are under a lease no longer need none to go on.
+            self.tell_stopped(host);
             self.kernel_events(host, vec![KernelEvent::Guarded(number)]);
         }
     }
@@ -60,10 +66,13 @@ impl World {
         this.kernel.end_lease();
         let after = this.kernel.locals();
         for key in before.difference(&after) {
-            self.local.remove(key);
+            // Of one that was frozen it may be another host's by now.
+            if self.local.get(key) == Some(&host) {
+                self.local.remove(key);
+            }
         }
         self.tell(None, || format!("kernel {host}: the lease ends"));
-        self.kernel_events(host, vec![KernelEvent::Fenced]);
+        self.tell_stopped(host);
         let wait = self.within(3_000_000, 9_000_000);
         self.after(wait, Event::Boot(host));
         Ok(())

@@ -291,6 +291,13 @@ impl World {
                     self.manager_input(manager, Input::Leased(lease));
                 }
             }
+        } else if this
+            .lease
+            .is_some_and(|(_, until)| until <= now + LEASE / 3)
+        {
+            // Whoever keeps a lease alive gives it up before the store can.
+            this.lease = None;
+            self.manager_input(manager, Input::LeaseLost);
         }
         self.after(
             LEASE / 3,

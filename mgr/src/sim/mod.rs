@@ -6,14 +6,15 @@
 //!
 //! What must hold is looked at whenever it could break:
 //!
-//! - no two kernels hold an address as local at the same time;
+//! - no address is active in two kernels at the same time;
 //! - no packet reaches a node that is not the one provisioned with the packet's destination;
 //! - no kernel's knowledge of a mapping goes back to an earlier generation;
 //! - every mapping that is written is of the term that the store is in, and an address changes
 //!   hands only after its host has let go;
 //!
 //! and after a time of rest: every node that is provisioned to a host is bound and reachable
-//! there, and no kernel has anything that is not as the store says.
+//! there, no kernel has anything that is not as the store says, no move is under way, and no packet
+//! waits for a node.
 //!
 //! A run depends on nothing but its [`Scenario`]. One that fails is run again to tell what led to
 //! it.
@@ -38,8 +39,9 @@ use ovnet_engine::{Locator, Vni};
 
 use crate::core::agent::kernel::Event as KernelEvent;
 use crate::core::message::{ToAgent, ToManager, Verdict};
-use crate::core::record::{At, Mapping};
-use crate::core::shard::{Input as ShardInput, SessionId};
+use crate::core::moves::{MoveId, Reason, State};
+use crate::core::record::{At, Mapping, Move};
+use crate::core::shard::{Input as ShardInput, Order, SessionId};
 use crate::core::{Key, NodeId, Random, Time};
 use crate::store::Lease;
 use host::Host;
@@ -64,6 +66,18 @@ pub struct Stats {
     pub delivered: u64,
     /// Of these, packets that a host forwarded.
     pub forwarded: u64,
+    /// Packets that waited at the destination of a move.
+    pub parked: u64,
+    /// Of these, packets that the node got when it went on there.
+    pub released: u64,
+    /// Of these, packets that were sent back because the node stayed.
+    pub returned: u64,
+    /// Moves of nodes that were begun.
+    pub moves: u64,
+    /// Moves that settled.
+    pub settled: u64,
+    /// Moves that were aborted.
+    pub aborted: u64,
     /// Packets that came from where their source was not believed to be.
     pub forged: u64,
     /// Crashes and partitions.
@@ -157,14 +171,18 @@ enum Event {
     Hint(u32, Key),
     /// A node is to be started where it is provisioned to, if it is not there.
     Place(Key),
-    /// A node that was never bound to a host is to be stopped there.
+    /// A node that is not provisioned to a host any more is to be stopped there.
     Withdraw(u32, Key),
+    /// A node is moved to a host, and gets its port there.
+    Expect(u32, Key, NodeId),
     Expire(Lease, Time),
     /// The lease of a host in that boot may have ended.
     LeaseEnd(u32, u32),
     /// A host is booted if its boot is over for everybody else.
     Boot(u32),
     Order,
+    /// Somebody wants this done.
+    Ask(Box<Order>),
     Burst,
     Fault,
     Heal(Wound),
@@ -237,7 +255,9 @@ struct World {
     /// Nodes that were created and not yet asked to be deleted.
     nodes: Vec<(NodeId, Vni)>,
     vnis: Vec<Vni>,
-    /// Which kernel holds an address as local.
+    /// Moves that were begun.
+    moves: Vec<MoveId>,
+    /// On which host an address is active.
     local: BTreeMap<Key, u32>,
     cut: BTreeSet<(u32, u32)>,
     /// Work and trouble are over.
@@ -265,6 +285,7 @@ impl World {
             last_node: 0,
             nodes: Vec::new(),
             vnis: Vec::new(),
+            moves: Vec::new(),
             local: BTreeMap::new(),
             cut: BTreeSet::new(),
             resting: false,
@@ -324,11 +345,16 @@ impl World {
             Event::Hint(host, key) => self.hinted(host, key),
             Event::Place(key) => self.place(key),
             Event::Withdraw(host, key) => self.withdraw(host, key),
+            Event::Expect(host, key, node) => self.expect(host, key, node),
             Event::Expire(lease, due) => self.expire(lease, due),
             Event::LeaseEnd(host, boots) => self.lease_ends(host, boots),
             Event::Boot(host) => self.boot(host),
             Event::Order => {
                 self.order();
+                Ok(())
+            }
+            Event::Ask(order) => {
+                self.order_to_someone(*order);
                 Ok(())
             }
             Event::Burst => self.burst(),
@@ -357,6 +383,9 @@ impl World {
 
     /// The store has changed mappings: those who start and stop nodes act on it.
     fn stored(&mut self, changed: Changed) {
+        for (id, it) in std::mem::take(&mut self.store.moved) {
+            self.move_changed(id, it);
+        }
         for (key, before, after) in changed {
             self.tell(Some(key), || format!("store: {before:?} -> {after:?}"));
             let before = before.as_ref().and_then(home_of);
@@ -374,6 +403,29 @@ impl World {
                 let wait = self.within(1_000, 100_000);
                 self.after(wait, Event::Place(key));
             }
+        }
+    }
+
+    /// A move has got into a state; whoever moves nodes acts on it.
+    fn move_changed(&mut self, id: MoveId, it: Move) {
+        let keys: Vec<_> = it.keys().collect();
+        self.tell(keys.first().copied(), || format!("store: {id} {it:?}"));
+        match it.state {
+            State::Prepare if it.peers.is_none() || it.reason == Reason::Failure => {
+                self.stats.moves += 1;
+                self.moves.push(id);
+                let to = self.by_locator[&it.to.host];
+                // Some nodes never get their port.
+                if !self.one_in(20) {
+                    for key in keys {
+                        let wait = self.within(1_000, 500_000);
+                        self.after(wait, Event::Expect(to, key, it.node));
+                    }
+                }
+            }
+            State::Settled => self.stats.settled += 1,
+            State::Aborted => self.stats.aborted += 1,
+            _ => {}
         }
     }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::rc::Rc;
 
-use crate::core::record::{self, Mapping, Name, Term};
+use crate::core::moves::{MoveId, State, Step};
+use crate::core::record::{self, Mapping, Move, Name, Node, Term};
 use crate::core::{Generation, Key, NodeId};
 use crate::store::{
     Change, Condition, Entry, Event, Lease, Outcome, Range, Revision, Transaction, Write,
@@ -20,6 +21,8 @@ pub(super) struct Store {
     changes: VecDeque<Rc<Change>>,
     leases: BTreeSet<Lease>,
     term: u32,
+    /// Moves that got into another state.
+    pub(super) moved: Vec<(MoveId, Move)>,
 }
 
 #[derive(Debug)]
@@ -120,6 +123,45 @@ impl Store {
         }
     }
 
+    pub(super) fn moves(&self) -> impl Iterator<Item = (MoveId, Move)> + '_ {
+        let moves = Name::Move(MoveId(0))..=Name::Move(MoveId(u64::MAX));
+        let records = self.records.range(moves);
+        records.filter_map(|(name, record)| match name {
+            Name::Move(id) => Some((*id, record::decode(&record.value)?)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, Node)> + '_ {
+        let nodes = Name::Node(NodeId(0))..=Name::Node(NodeId(u64::MAX));
+        let records = self.records.range(nodes);
+        records.filter_map(|(name, record)| match name {
+            Name::Node(id) => Some((*id, record::decode(&record.value)?)),
+            _ => None,
+        })
+    }
+
+    /// A move comes only from where its table of transitions says.
+    fn check_move(&self, id: MoveId, after: &Move) -> Result<(), String> {
+        let before = self.records.get(&Name::Move(id));
+        let before = before.and_then(|record| record::decode::<Move>(&record.value));
+        let Some(before) = before else {
+            return match after.state {
+                State::Prepare => Ok(()),
+                state => Err(format!("move {id} begins with {state}")),
+            };
+        };
+        let way = |from: State, to: State| Step::ALL.iter().any(|s| from.after(*s) == Some(to));
+        // A node that is deleted has its move end whatever its state.
+        let ends = after.state.is_over() && !after.failure.is_empty();
+        let right = before.state == after.state || way(before.state, after.state) || ends;
+        let same = before.node == after.node && before.from == after.from && before.to == after.to;
+        match right && same {
+            true => Ok(()),
+            false => Err(format!("move {id} goes from {before:?} to {after:?}")),
+        }
+    }
+
     pub(super) fn grant(&mut self, lease: Lease) {
         self.leases.insert(lease);
     }
@@ -159,15 +201,14 @@ impl Store {
         Ok((Some(Outcome::Committed(self.revision)), changed))
     }
 
-    /// Deletes what is bound to a lease.
+    /// Deletes what is bound to a lease: the leader's key, and what managers say of themselves.
     pub(super) fn expire(&mut self, lease: Lease) -> Result<Changed, String> {
         self.leases.remove(&lease);
-        let bound = |record: &Record| {
-            (record.lease == Some(lease)).then(|| Write::Delete(Range::key(record::LEADER)))
+        let bound = |(name, record): (&Name, &Record)| {
+            (record.lease == Some(lease)).then(|| Write::Delete(Range::key(name.bytes())))
         };
-        // Only the leader's key is ever bound to a lease.
-        let leader = self.records.get(&Name::Leader);
-        let writes: Vec<_> = leader.into_iter().filter_map(bound).collect();
+        let records = self.records.range(Name::Leader..=Name::Manager(u32::MAX));
+        let writes: Vec<_> = records.filter_map(bound).collect();
         match writes.is_empty() {
             true => Ok(Vec::new()),
             false => self.write(writes),
@@ -202,6 +243,11 @@ impl Store {
                         Name::Mapping(key) => Some(key),
                         _ => None,
                     };
+                    if let Name::Move(id) = name {
+                        let it = record::decode::<Move>(&value).ok_or("a bad move")?;
+                        self.check_move(id, &it)?;
+                        self.moved.push((id, it));
+                    }
                     let before = self.records.insert(name, record);
                     if let Some(key) = own {
                         changed.push((key, before.and_then(|record| record.mapping), mapping));

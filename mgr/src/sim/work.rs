@@ -10,6 +10,7 @@ use super::host::Host;
 use super::manager::Manager;
 use super::{AgentEvent, Broken, Event, ManagerEvent, World};
 use crate::core::agent::kernel::Event as KernelEvent;
+use crate::core::moves::{MoveId, Reason};
 use crate::core::record::{
     self, Address, Home, Host as HostRecord, Mapping, Name, Network, Node, Organisation, Placement,
 };
@@ -145,7 +146,7 @@ impl World {
         let host = self.some_host();
         let home = Some(self.hosts[host as usize].locator).filter(|_| self.random.below(20) > 0);
         let vni = self.vnis[self.random.below(self.vnis.len() as u64) as usize];
-        let kind = self.random.below(12);
+        let kind = self.random.below(13);
         if self.nodes.is_empty() || kind < 2 {
             self.last_node += 1;
             let id = NodeId(self.last_node);
@@ -184,6 +185,25 @@ impl World {
             }
             6 => return self.use_address(host),
             7 => return self.be_silent(host),
+            8 | 9 => {
+                let of = MoveId(self.random.next_u64());
+                let reason = match self.random.below(6) {
+                    0 => Reason::Leak,
+                    1 => Reason::Failure,
+                    _ => Reason::Operator,
+                };
+                Order::StartMove {
+                    id: of,
+                    node: id,
+                    to: self.hosts[host as usize].locator,
+                    reason,
+                }
+            }
+            10 if !self.moves.is_empty() => {
+                let recent = self.moves.len().min(4) as u64;
+                let place = self.moves.len() - 1 - self.random.below(recent) as usize;
+                Order::AbortMove(self.moves[place], "not now".into())
+            }
             _ => Order::MoveNode(id, home),
         };
         self.order_to_someone(order);

@@ -7,6 +7,7 @@ use std::io::Read;
 use clap::Args;
 use serde_json::Value;
 
+use super::change::word;
 use super::{text, Server};
 use crate::failure::Failure;
 use crate::output::{Object, Output, Row};
@@ -70,6 +71,15 @@ impl Command {
                     "{sign} {} {}",
                     text(step, "kind"),
                     text(step, "id")
+                ))?;
+            }
+            let fields = step.get("fields").and_then(Value::as_array);
+            for field in fields.into_iter().flatten().filter_map(Value::as_object) {
+                output.line(&format!(
+                    "    {}: {} -> {}",
+                    text(field, "field"),
+                    word(field.get("from")),
+                    word(field.get("to"))
                 ))?;
             }
         }

@@ -140,13 +140,17 @@ pub(crate) fn tell(
     Ok(())
 }
 
-/// What is different, key by key: `name: front -> back`.
-fn differences(before: Option<&Object>, after: &Object) -> Vec<String> {
-    let word = |value: Option<&Value>| match value {
+/// A value, as it is shown among differences.
+pub(super) fn word(value: Option<&Value>) -> String {
+    match value {
         None | Some(Value::Null) => "none".to_owned(),
         Some(Value::String(text)) if !text.is_empty() => text.clone(),
         Some(value) => value.to_string(),
-    };
+    }
+}
+
+/// What is different, key by key: `name: front -> back`.
+fn differences(before: Option<&Object>, after: &Object) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, value) in after {
         match before {

@@ -56,6 +56,12 @@ impl Agent {
 
     pub(super) fn busy(&mut self, keys: &[Key], after: u32, now: Time) {
         for key in keys {
+            // Whoever knows nothing has to wait long enough without those who only make sure.
+            if self.is_told_of(*key) {
+                self.asks.remove(key);
+                self.put_off(*key, now);
+                continue;
+            }
             let after = self.random.jitter(Duration::from_millis(after.into()));
             if let Some(ask) = self.asks.get_mut(key) {
                 let due = now + after;

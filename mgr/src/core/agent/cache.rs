@@ -370,6 +370,7 @@ impl Agent {
 
     /// Asks about everything again, a little at a time.
     pub(super) fn refresh_all(&mut self, now: Time) {
+        self.told_since = now;
         let keys: Vec<_> = self
             .cache
             .iter()
@@ -393,6 +394,27 @@ impl Agent {
                 }
             }
         }
+    }
+
+    /// Whether the manager has confirmed a mapping since it knows what this host uses, and so will
+    /// say when it changes.
+    pub(super) fn is_told_of(&self, key: Key) -> bool {
+        let told = |entry: &Entry| {
+            matches!(entry.place, Place::Remote(_) | Place::Peer(..))
+                && entry.fresh > self.told_since
+        };
+        self.cache.get(&key).is_some_and(told)
+    }
+
+    /// Makes sure of a mapping another time, and does not give it up before that.
+    pub(super) fn put_off(&mut self, key: Key, now: Time) {
+        let due = now + self.random.jitter(self.config.soft_ttl);
+        if let Some(entry) = self.cache.get_mut(&key) {
+            entry.hard = entry
+                .hard
+                .max(due + (self.config.hard_ttl - self.config.soft_ttl));
+        }
+        self.reschedule(key, due);
     }
 
     /// Removes a mapping that nothing is wrong with.

@@ -57,9 +57,10 @@ pub enum Event {
     Active(Key),
     /// What was asked for with that number by [`Output::Guard`](super::Output::Guard) is so.
     Guarded(u32),
-    /// The lease has ended. The ports under it carry nothing before a mapping with a greater
-    /// generation says that their nodes are here.
-    Fenced,
+    /// The end of a lease has stopped the port with this address. It carries nothing before a mapping
+    /// with a greater generation says that its node is here, and a lease lasts if it is under one.
+    /// Said again when what stood in the way may do so no more.
+    Fenced(Key),
 }
 
 /// What the agent wants the kernel to do.

@@ -96,12 +96,4 @@ impl Agent {
             self.beat(now, out);
         }
     }
-
-    /// The lease has ended and the kernel has stopped its ports. Only a claim that was made since
-    /// can bring a node back.
-    pub(super) fn fenced(&mut self) {
-        let nodes = std::mem::take(&mut self.lease.nodes);
-        self.claim_stopped(&nodes);
-        self.lease.nodes = nodes;
-    }
 }

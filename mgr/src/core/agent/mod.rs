@@ -149,6 +149,8 @@ pub struct Agent {
     seen: Generation,
     /// No answer about an unknown key that is older than what was known of a forgotten one.
     floor: Generation,
+    /// What was confirmed after that the manager will say when it changes.
+    told_since: Time,
     cache: BTreeMap<Key, Entry>,
     asks: BTreeMap<Key, Ask>,
     ports: BTreeMap<Key, Port>,
@@ -225,6 +227,7 @@ impl Agent {
             link: Link::default(),
             seen: Generation::NONE,
             floor: Generation::NONE,
+            told_since: now,
             cache: BTreeMap::new(),
             asks: BTreeMap::new(),
             ports: BTreeMap::new(),
@@ -342,7 +345,7 @@ impl Agent {
             }
             Event::PortDown(key) => self.port_down(key, now, out),
             Event::Guarded(number) => self.guarded(number, out),
-            Event::Fenced => self.fenced(),
+            Event::Fenced(key) => self.claim_stopped(key),
             Event::Frozen(key) => self.moved_in_kernel(key, Side::Source, now, out),
             Event::Active(key) => self.moved_in_kernel(key, Side::Destination, now, out),
         }

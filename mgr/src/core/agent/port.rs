@@ -2,7 +2,7 @@
 
 //! The nodes that are attached to this host, and the claims on their addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -450,15 +450,12 @@ impl Agent {
         }
     }
 
-    /// The ports of these nodes carry nothing: their bindings are to be made anew.
-    pub(super) fn claim_stopped(&mut self, nodes: &BTreeSet<NodeId>) {
-        let stopped =
-            |(_, port): &(&Key, &Port)| port.state == State::Bound && nodes.contains(&port.node);
-        let keys: Vec<_> = self.ports.iter().filter(stopped).map(|(k, _)| *k).collect();
-        for key in keys {
-            if let Some(port) = self.ports.get_mut(&key) {
-                port.left = port.generation;
-            }
+    /// The kernel has stopped the port with this address, whatever was under lease by what this
+    /// agent knows. Only a claim that is made from now on can bring the node back.
+    pub(super) fn claim_stopped(&mut self, key: Key) {
+        let port = self.ports.get_mut(&key);
+        if let Some(port) = port.filter(|port| port.state == State::Bound) {
+            port.left = port.generation;
             self.claim_anew(key);
         }
     }

@@ -327,6 +327,38 @@ fn a_manager_that_has_too_much_to_do_is_asked_again_when_it_says() {
 }
 
 #[test]
+fn what_the_manager_tells_of_anyway_is_not_asked_for_again_while_it_has_too_much_to_do() {
+    let mut rig = Rig::new();
+    rig.pass(SECOND);
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
+    rig.answer(key(1), found(20, 2));
+    rig.live(375);
+    assert!(rig.asked(key(1)) > 0);
+    let busy = || ToAgent::Busy {
+        keys: vec![key(1)],
+        after: 2000,
+    };
+    rig.hear(busy());
+    rig.out.clear();
+    rig.live(200);
+    assert_eq!(rig.asked(key(1)), 0);
+    rig.live(200);
+    assert!(rig.asked(key(1)) > 0);
+    // Nothing that was told before is, once the manager had too much to tell.
+    rig.answer(key(1), found(20, 2));
+    rig.hear(ToAgent::Invalidate(1));
+    rig.pass(Config::default().spread);
+    assert!(rig.asked(key(1)) > 0);
+    rig.hear(busy());
+    rig.out.clear();
+    rig.live(4);
+    assert!(rig.asked(key(1)) > 0);
+}
+
+#[test]
 fn no_such_node_is_remembered_for_a_second_and_undone_by_news() {
     let mut rig = Rig::new();
     rig.kernel(Event::Miss {
@@ -839,9 +871,12 @@ fn what_the_end_of_a_lease_has_stopped_is_claimed_anew() {
             mac: None,
         });
     }
+    // The manager may have said that it is under lease, and that it is not any more: what the kernel
+    // has stopped is stopped.
     rig.hear(guard(1, &[5]));
+    rig.hear(guard(2, &[]));
     rig.out.clear();
-    rig.kernel(Event::Fenced);
+    rig.kernel(Event::Fenced(key(1)));
     let claims: Vec<_> = rig
         .out
         .iter()
@@ -860,7 +895,7 @@ fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then()
     let mut rig = Rig::new();
     rig.bind(key(1), 20);
     rig.hear(guard(1, &[1]));
-    rig.kernel(Event::Fenced);
+    rig.kernel(Event::Fenced(key(1)));
     rig.out.clear();
     rig.push(key(1), yours(21, true, false));
     assert!(rig.out.contains(&Output::Vacate(key(1), NodeId(1), false)));
@@ -870,7 +905,7 @@ fn what_the_end_of_a_lease_has_stopped_leaves_if_its_home_is_elsewhere_by_then()
     let mut rig = Rig::new();
     rig.bind(key(1), 20);
     rig.hear(guard(1, &[1]));
-    rig.kernel(Event::Fenced);
+    rig.kernel(Event::Fenced(key(1)));
     rig.kernel(Event::PortDown(key(1)));
     assert_eq!(rig.releases(), [(key(1), generation(20))]);
 }

@@ -14,7 +14,7 @@
 //! nothing depends on one message, one transaction or one manager. All of this is for hosts that
 //! have such nodes: no other host costs a message or a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ovnet_engine::Locator;
 
@@ -50,6 +50,8 @@ struct Held {
     /// whether it has confirmed that.
     session: Option<SessionId>,
     told: Vec<NodeId>,
+    /// The nodes that are to be under lease.
+    wanted: Vec<NodeId>,
     number: u32,
     confirmed: bool,
     /// When the store was last asked to fence it.
@@ -62,6 +64,7 @@ impl Held {
             watch: Watch::new(now),
             session: None,
             told: Vec::new(),
+            wanted: Vec::new(),
             number: 0,
             confirmed: false,
             asked: None,
@@ -92,7 +95,7 @@ impl Shard {
         let Some(host) = self.host_of(id) else {
             return;
         };
-        if self.lease.is_none()
+        if !self.is_alive()
             || !self.is_granter(host)
             || self.epoch_of(id) != self.leased_epoch(host)
         {
@@ -196,7 +199,7 @@ impl Shard {
             return;
         };
         // Whoever is to see that this manager dies has to have seen that it lives.
-        if self.lease.is_none() || !self.table.is_manager(self.id) {
+        if !self.is_alive() {
             return;
         }
         let known = self.table.session(host).cloned();
@@ -247,48 +250,65 @@ impl Shard {
         }
     }
 
+    /// Tells a host what is under lease, until it has confirmed that. What the store says may be
+    /// started elsewhere has to stop there until the store says so no more.
     fn tell_guarded(
         &mut self,
         host: Locator,
         id: SessionId,
-        nodes: Vec<NodeId>,
+        wanted: Vec<NodeId>,
         out: &mut Vec<Output>,
     ) {
-        let Some(held) = self.leases.held.get_mut(&host) else {
+        let (Some(held), Some((session, _))) =
+            (self.leases.held.get_mut(&host), self.table.session(host))
+        else {
             return;
         };
-        if held.session == Some(id) && held.told == nodes {
+        let nodes: BTreeSet<_> = wanted.iter().chain(&session.guarded).copied().collect();
+        let nodes: Vec<_> = nodes.into_iter().collect();
+        held.wanted = wanted;
+        if held.session != Some(id) || held.told != nodes {
+            held.number = held.number.wrapping_add(1);
+            (held.session, held.told, held.confirmed) = (Some(id), nodes.clone(), false);
+        } else if held.confirmed {
             return;
         }
-        held.number = held.number.wrapping_add(1);
-        (held.session, held.told, held.confirmed) = (Some(id), nodes.clone(), false);
         let number = held.number;
         out.push(Output::Send(id, ToAgent::Guarded { number, nodes }));
     }
 
-    /// Has the store know what a host has confirmed. A host that has nothing to stop any more is
-    /// under lease no longer.
+    /// Has the store know what stops on a host: what it has confirmed, and of that only what is to
+    /// be. A host that has nothing to stop any more is under lease no longer.
     fn write_guarded(&mut self, host: Locator, out: &mut Vec<Output>) {
         let (Some(held), Some((session, revision))) =
             (self.leases.held.get(&host), self.table.session(host))
         else {
             return;
         };
-        let ours = session.manager == self.id && held.asked.is_none();
-        let settled = session.guarded == held.told && !held.told.is_empty();
-        if !ours || !held.confirmed || settled {
+        if session.manager != self.id || held.asked.is_some() || held.session.is_none() {
+            return;
+        }
+        let certain = match held.confirmed {
+            true => &held.told,
+            false => &session.guarded,
+        };
+        let certain = certain.iter().filter(|node| held.wanted.contains(node));
+        let guarded: Vec<_> = certain.copied().collect();
+        let ended = held.confirmed && held.told.is_empty();
+        if guarded == session.guarded && !ended {
             return;
         }
         let key = Name::Session(host).bytes();
         let transaction = Transaction::new().when(Condition::Modified(key.clone(), *revision));
-        let transaction = if held.told.is_empty() {
-            transaction.delete(key)
-        } else {
-            let session = Session {
-                guarded: held.told.clone(),
-                ..session.clone()
-            };
-            transaction.put(key, record::encode(&session))
+        let transaction = match ended {
+            true => transaction.delete(key),
+            false => {
+                let session = Session {
+                    guarded,
+                    ..session.clone()
+                };
+                transaction.put(key, record::encode(&session))
+            }
         };
         self.commit(Task::Clean, transaction, out);
     }
@@ -310,7 +330,11 @@ impl Shard {
                 out.push(Output::Alarm(Alarm::Suspect(*host)));
             }
             suspects += usize::from(held.watch.is_suspect());
-            if held.watch.is_over(now) {
+            // A host that has confirmed nothing has nothing that may be started elsewhere: it need not
+            // be said to have stopped, after which it would never be granted anything again.
+            let session = self.table.session(*host).map(|(session, _)| session);
+            let confirmed = session.is_some_and(|session| !session.guarded.is_empty());
+            if confirmed && held.watch.is_over(now) {
                 over.push(*host);
             }
         }
@@ -397,7 +421,6 @@ impl Shard {
             return;
         };
         let (known, at) = self.table.epoch(host);
-        // A host that has confirmed nothing has nothing that may be started elsewhere.
         if session.guarded.is_empty() || known.is_over(session.epoch) {
             return;
         }
@@ -407,10 +430,15 @@ impl Shard {
             ..known
         };
         let key = Name::Epoch(host).bytes();
-        let transaction = Transaction::new()
+        let mut transaction = Transaction::new()
             .when(Condition::Modified(Name::Session(host).bytes(), *revision))
             .when(unchanged(key.clone(), at))
             .put(key, record::encode(&fenced));
+        if session.manager != self.id {
+            // One that is alive again may grant again.
+            let manager = Name::Manager(session.manager).bytes();
+            transaction = transaction.when(Condition::Absent(manager));
+        }
         out.push(Output::Alarm(Alarm::Fenced(host, session.epoch)));
         if let Some(id) = self.by_host.get(&host).copied() {
             out.push(Output::Close(id));

@@ -173,6 +173,8 @@ pub struct Shard {
     presence: tending::Presence,
     /// Something has changed that moves depend on.
     tend: bool,
+    /// A host was said to have stopped: its nodes do not wait for the next tick.
+    rescue: bool,
     next_tick: Time,
     counters: Counters,
 }
@@ -228,6 +230,7 @@ impl Shard {
             clocks: tending::Clocks::default(),
             presence: tending::Presence::default(),
             tend: false,
+            rescue: false,
             next_tick: now + config.tick,
             counters: Counters::default(),
             config,
@@ -383,8 +386,13 @@ impl Shard {
                     self.network_changed(*peer);
                 }
             }
+            Name::Epoch(host) => {
+                self.counters.damaged += u64::from(!self.table.apply(name, value));
+                self.tend = true;
+                self.rescue |= self.table.epoch(host).0.by_lease;
+            }
             _ => {
-                self.tend |= matches!(name, Name::Epoch(_) | Name::Manager(_));
+                self.tend |= matches!(name, Name::Manager(_));
                 self.counters.damaged += u64::from(!self.table.apply(name, value));
             }
         }
@@ -409,6 +417,9 @@ impl Shard {
         }
         if std::mem::take(&mut self.tend) {
             self.tend_moves(now, out);
+        }
+        if std::mem::take(&mut self.rescue) {
+            self.empty_hosts(now, out);
         }
     }
 
@@ -464,7 +475,7 @@ impl Shard {
     fn succeeded(&mut self, task: Task, generation: Generation, now: Time, out: &mut Vec<Output>) {
         match task {
             Task::Campaign | Task::Clean | Task::Look(_) => {}
-            Task::BePresent(lease) => self.was_present(Some(lease)),
+            Task::BePresent(lease) => self.was_present(Some((lease, generation.revision()))),
             Task::Claims(session, claims) => self.claimed(session, &claims, generation, out),
             Task::Greet(session) => {
                 self.defer(generation.revision(), Deferred::Greet(session), now, out);

@@ -73,8 +73,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// What this manager has said of itself.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    /// The lease that its record is bound to.
-    lease: Option<Lease>,
+    /// The lease that its record is bound to, and the revision from which on it was.
+    said: Option<(Lease, Revision)>,
     /// It is being written.
     writing: bool,
 }
@@ -195,7 +195,8 @@ impl Shard {
             let mut active = self.table.moves().under_way();
             active.any(|(_, it, since)| it.state == State::Active && known < since)
         };
-        let known = said.filter(|_| self.presence.lease == Some(lease));
+        let bound = self.presence.said.is_some_and(|(of, _)| of == lease);
+        let known = said.filter(|_| bound);
         if known.is_some_and(|known| !waits(known.acked)) {
             return;
         }
@@ -211,11 +212,20 @@ impl Shard {
         self.commit(Task::BePresent(lease), transaction, out);
     }
 
-    pub(super) fn was_present(&mut self, lease: Option<Lease>) {
+    pub(super) fn was_present(&mut self, said: Option<(Lease, Revision)>) {
         self.presence.writing = false;
-        if lease.is_some() {
-            self.presence.lease = lease;
+        let lease = |said: Option<(Lease, Revision)>| said.map(|(lease, _)| lease);
+        if said.is_some() && lease(said) != lease(self.presence.said) {
+            self.presence.said = said;
         }
+    }
+
+    /// Whether the store says that this manager is alive, by its present lease, and this manager
+    /// knows all that anybody has done before, for example while it was taken for dead.
+    pub(super) fn is_alive(&self) -> bool {
+        let reached = self.as_of.map_or(0, |as_of| as_of.revision());
+        let said = |(lease, since)| self.lease == Some(lease) && reached >= since;
+        self.presence.said.is_some_and(said) && self.table.is_manager(self.id)
     }
 
     /// Deletes what was over long ago.

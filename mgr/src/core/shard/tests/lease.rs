@@ -3,7 +3,7 @@
 //! Hosts under lease.
 
 use super::*;
-use crate::core::lease::{SUSPECT, TERM};
+use crate::core::lease::{BEAT, SUSPECT, TERM};
 use crate::core::record::{Placement, Session};
 use crate::store::Lease;
 
@@ -14,9 +14,7 @@ fn rig() -> Rig {
         (key(1, 2), mapping(6, 1, at(1, 1, false))),
     ];
     let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1]);
-    rig.input(Input::Leased(Lease(4)));
-    let own = record::encode(&record::Manager::default());
-    rig.change(Name::Manager(9), Some(own));
+    rig.is_alive(Lease(4));
     let placement = Placement {
         evacuate: true,
         ..Placement::default()
@@ -27,6 +25,23 @@ fn rig() -> Rig {
 }
 
 impl Rig {
+    /// The store says that the manager is.
+    fn is_alive(&mut self, lease: Lease) {
+        self.input(Input::Leased(lease));
+        self.change(Name::Manager(7), None);
+        self.has_said_so(after(0));
+    }
+
+    /// What the manager says of itself happens.
+    fn has_said_so(&mut self, now: Time) {
+        let commit = |output: &Output| match output {
+            Output::Commit(flight, it) if is_presence(it) => Some((*flight, it.clone())),
+            _ => None,
+        };
+        let (flight, transaction) = self.out.iter().find_map(commit).unwrap();
+        self.happens(flight, transaction, now);
+    }
+
     fn at(&mut self, now: Time) {
         self.shard.wake(now, &mut self.out);
     }
@@ -39,6 +54,10 @@ impl Rig {
     /// The transaction that is under way happens.
     fn carry_out(&mut self, now: Time) {
         let (flight, transaction) = self.transaction();
+        self.happens(flight, transaction, now);
+    }
+
+    fn happens(&mut self, flight: Flight, transaction: Transaction, now: Time) {
         self.revision += 1;
         let modified = self.revision;
         let events = transaction.writes.into_iter().map(|write| match write {
@@ -97,7 +116,14 @@ fn a_beat_is_granted_by_the_manager_that_the_store_names_and_no_other() {
     rig.input(Input::LeaseLost);
     rig.hear(after(1200), 1, ToManager::Beat(3));
     assert_eq!(rig.sent(1), []);
+    // Nor with another one, before the manager knows what was done meanwhile: it may have been taken
+    // for dead.
     rig.input(Input::Leased(Lease(5)));
+    rig.hear(after(1300), 1, ToManager::Beat(3));
+    rig.change(Name::Manager(7), None);
+    rig.hear(after(1300), 1, ToManager::Beat(3));
+    assert_eq!(rig.sent(1), []);
+    rig.has_said_so(after(1300));
     rig.hear(after(1300), 1, ToManager::Beat(4));
     assert_eq!(rig.sent(1), [ToAgent::Lease(4)]);
     // Another manager has the host.
@@ -113,15 +139,51 @@ fn a_beat_is_granted_by_the_manager_that_the_store_names_and_no_other() {
 }
 
 #[test]
+fn a_host_is_told_what_is_under_lease_until_it_confirms_it() {
+    let mut rig = rig();
+    rig.at(after(1000));
+    rig.carry_out(after(1000));
+    let guarded = ToAgent::Guarded {
+        number: 1,
+        nodes: vec![NodeId(5)],
+    };
+    assert!(rig.sent(1).contains(&guarded));
+    rig.out.clear();
+    rig.at(after(3000));
+    assert!(rig.sent(1).contains(&guarded));
+    rig.hear(after(3000), 1, ToManager::Guarded(1));
+    rig.carry_out(after(3000));
+    rig.out.clear();
+    rig.at(after(5000));
+    assert!(!rig.sent(1).contains(&guarded));
+}
+
+#[test]
+fn a_host_that_has_confirmed_nothing_may_be_silent_and_come_back() {
+    let mut rig = rig();
+    rig.at(after(1000));
+    rig.carry_out(after(1000));
+    rig.out.clear();
+    let mut now = after(1000);
+    while now < after(1000) + 2 * TERM {
+        now += BEAT;
+        rig.at(now);
+    }
+    let fenced = |output: &Output| matches!(output, Output::Alarm(Alarm::Fenced(..)));
+    assert!(!rig.out.iter().any(fenced));
+    rig.out.clear();
+    rig.hear(now, 1, ToManager::Beat(1));
+    assert_eq!(rig.sent(1), [ToAgent::Lease(1)]);
+}
+
+#[test]
 fn a_host_without_such_nodes_is_under_no_lease() {
     let mut rig = Rig::with_hosts(
         Config::default(),
         &[(key(1, 1), mapping(5, 1, at(1, 1, false)))],
         &[1],
     );
-    rig.input(Input::Leased(Lease(4)));
-    let own = record::encode(&record::Manager::default());
-    rig.change(Name::Manager(9), Some(own));
+    rig.is_alive(Lease(4));
     rig.out.clear();
     rig.at(after(1000));
     let guarded = |message: &ToAgent| matches!(message, ToAgent::Guarded { .. });
@@ -197,6 +259,28 @@ fn bound_of(rig: &Rig, n: u8) -> At {
 }
 
 #[test]
+fn a_host_goes_on_to_stop_what_the_store_says_may_start_elsewhere() {
+    let mut rig = rig();
+    rig.under_lease();
+    rig.change(Name::Placement(NodeId(5)), None);
+    rig.out.clear();
+    rig.at(after(2000));
+    let nothing = |number| ToAgent::Guarded {
+        number,
+        nodes: Vec::new(),
+    };
+    assert!(!rig.sent(1).contains(&nothing(2)));
+    rig.carry_out(after(2000));
+    assert_eq!(rig.session().map(|it| it.guarded), Some(Vec::new()));
+    rig.out.clear();
+    rig.at(after(3000));
+    assert!(rig.sent(1).contains(&nothing(2)));
+    rig.hear(after(3000), 1, ToManager::Guarded(2));
+    rig.carry_out(after(3000));
+    assert_eq!(rig.session(), None);
+}
+
+#[test]
 fn what_a_host_has_not_confirmed_is_not_taken_for_stopped() {
     let mut rig = rig();
     rig.at(after(1000));
@@ -235,6 +319,9 @@ fn the_hosts_of_a_manager_that_is_gone_are_given_the_time_of_a_lease() {
     assert!(!rig.is_writing());
     rig.at(after(13_000));
     assert_eq!(rig.alarms(), [Alarm::Fenced(host(1), 1)]);
+    // Not if it has said by then that it is alive, and grants again.
+    let gone = Condition::Absent(Name::Manager(8).bytes());
+    assert!(rig.transaction().1.conditions.contains(&gone));
 }
 
 #[test]
@@ -321,9 +408,10 @@ fn what_was_under_lease_of_a_dead_host_is_started_on_another() {
     rig.under_lease();
     rig.at(after(900) + TERM);
     rig.at(after(1000) + TERM);
+    rig.out
+        .retain(|output| matches!(output, Output::Commit(..)));
+    // At once.
     rig.carry_out(after(4100));
-    rig.out.clear();
-    rig.at(after(6000));
     let reads = rig.reads();
     // The other node stays: it may run on.
     assert_eq!(reads.len(), 1, "{reads:?}");
