@@ -44,6 +44,8 @@ pub(super) struct Moving {
     /// The addresses for which the kernel has done what was asked of it last: frozen at the source,
     /// local at the destination.
     done: BTreeSet<Key>,
+    /// The addresses that the end of a lease has stopped at the destination since the commit.
+    stopped: BTreeSet<Key>,
     /// Why it cannot be.
     failure: Option<String>,
 }
@@ -373,7 +375,18 @@ impl Agent {
     fn is_to_claim(&self, it: &Moving, key: Key) -> bool {
         let lost =
             |(own, generation): &(Key, Generation)| *own == key && *generation == Generation::NONE;
-        self.is_later(it) || it.told.state == State::Commit && it.told.keys.iter().any(lost)
+        let committed = it.told.state == State::Commit;
+        let lost = it.stopped.contains(&key) || it.told.keys.iter().any(lost);
+        self.is_later(it) || committed && lost
+    }
+
+    /// The generation of the commit does not bring an address back that the end of a lease has stopped.
+    pub(super) fn arrival_stopped(&mut self, key: Key) {
+        for it in self.moves.values_mut() {
+            if it.side == Side::Destination && it.has(key) {
+                it.stopped.insert(key);
+            }
+        }
     }
 
     /// Whether this is a later boot of the destination than the one that was to have the node.
@@ -609,10 +622,11 @@ impl Agent {
     /// them.
     fn bind(&mut self, id: MoveId) {
         let it = &self.moves[&id];
-        let keys = it.told.keys.clone();
-        let later = self.is_later(it);
-        for (key, generation) in keys {
-            if later || generation == Generation::NONE {
+        let keys = it.told.keys.iter();
+        let keys = keys.map(|(key, generation)| (*key, *generation, self.is_to_claim(it, *key)));
+        let keys: Vec<_> = keys.collect();
+        for (key, generation, claims) in keys {
+            if claims {
                 let bound = self.ports.get(&key);
                 match bound.filter(|port| port.state == PortState::Bound) {
                     // The kernel says once more that it has it.
@@ -755,6 +769,7 @@ impl Moving {
             program: Program::default(),
             peers: None,
             done: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             failure: None,
         }
     }

@@ -458,6 +458,7 @@ impl Agent {
         let port = self.ports.get_mut(&key);
         if let Some(port) = port.filter(|port| port.state == State::Bound) {
             port.left = port.generation;
+            self.arrival_stopped(key);
             self.claim_anew(key);
         }
     }

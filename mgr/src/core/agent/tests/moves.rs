@@ -549,6 +549,31 @@ fn a_later_boot_of_the_destination_claims_the_node() {
 }
 
 #[test]
+fn what_the_end_of_a_lease_stops_at_the_destination_is_claimed() {
+    let mut rig = Rig::new();
+    rig.kernel(up());
+    rig.told(here(State::Freeze, 23));
+    rig.told(committed(here(State::Commit, 30)));
+    assert_eq!(rig.operations(), [set(key(1), 30, Place::Local)]);
+    rig.claims();
+    rig.kernel(Event::Fenced(key(1)));
+    let claim = rig.claims()[0];
+    assert_eq!((claim.key, claim.held), (key(1), Generation::NONE));
+    // The generation of the commit would not bring it back.
+    rig.told(committed(here(State::Commit, 31)));
+    assert_eq!(rig.operations(), []);
+    rig.hear(ToAgent::Granted {
+        key: key(1),
+        attempt: claim.attempt,
+        generation: generation(32),
+        mac: None,
+    });
+    assert_eq!(rig.operations(), [set(key(1), 32, Place::Local)]);
+    rig.kernel(Event::Active(key(1)));
+    assert_eq!(rig.steps(), step(Step::Resumed));
+}
+
+#[test]
 fn moves_of_an_earlier_boot_are_not_this_ones() {
     let mut rig = Rig::new();
     let mut it = away(State::Freeze, 23);
