@@ -91,9 +91,10 @@ completions: user ## what shells need to complete ovctl's words, in out/completi
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: user man completions ## the programs, the unit, man pages and completions, under PREFIX (/usr/local)
+install: user man completions ## the programs, the executor for containers, the unit, man pages and completions, under PREFIX (/usr/local)
 	install -D -m 0755 target/release/ovctl $(DESTDIR)$(PREFIX)/bin/ovctl
 	install -D -m 0755 target/release/ovmgrd $(DESTDIR)$(PREFIX)/bin/ovmgrd
+	install -D -m 0755 mgr/executor-criu $(DESTDIR)$(PREFIX)/lib/ovnet/executor-criu
 	install -D -m 0644 -t $(SHARE)/man/man1 out/man/*.1
 	install -D -m 0644 out/completions/bash $(SHARE)/bash-completion/completions/ovctl
 	install -D -m 0644 out/completions/zsh $(SHARE)/zsh/site-functions/_ovctl

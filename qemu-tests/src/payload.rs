@@ -142,6 +142,9 @@ fn stage_checkout(environment: &Environment, stage: &Path) -> io::Result<()> {
             )));
         }
     }
+    let lib = stage.join("usr/local/lib/ovnet");
+    fs::create_dir_all(&lib)?;
+    copy(&environment.checkout.join("mgr/executor-criu"), &lib)?;
     let source = environment.kernel_dir.join("source");
     copy(
         &source.join("tools/net/ynl/pyynl"),

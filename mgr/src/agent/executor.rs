@@ -223,7 +223,12 @@ fn take(id: MoveId, line: &mut Vec<u8>, report: &mpsc::UnboundedSender<(MoveId, 
     let text = String::from_utf8_lossy(line);
     match Notice::parse(&text) {
         Some(notice) => {
-            tracing::info!(move = %id, "the executor says {}", text.trim());
+            // An endpoint may have what proves to the destination who the source is.
+            let said = match &notice {
+                Notice::Prepared(_) => "prepared",
+                _ => text.trim(),
+            };
+            tracing::info!(move = %id, "the executor says {said}");
             // Nobody listens when the agent ends.
             let _ = report.send((id, notice));
         }
