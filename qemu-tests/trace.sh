@@ -14,6 +14,7 @@ readonly TRACEFS=/sys/kernel/tracing
 # function. A field is NAME=ARGUMENT, and may follow pointers: 'len=skb->len'.
 probe() {
   tracefs
+  PROBES=1
   echo "p:ovnet/$1 ${*:2}" >>$TRACEFS/kprobe_events || fail "$(tail -n 3 $TRACEFS/error_log)"
 }
 
@@ -62,6 +63,6 @@ tracefs() {
 untrace() {
   echo 0 >$TRACEFS/tracing_on
   echo >$TRACEFS/set_event
-  echo >$TRACEFS/kprobe_events
+  [[ ! ${PROBES:-} ]] || echo >$TRACEFS/kprobe_events
   echo >$TRACEFS/trace
 }

@@ -10,6 +10,10 @@ hosts R S
 node A on R net 7 10.0.0.2
 node G on S net 7 10.0.0.3
 head -c 4000000 /dev/urandom >/tmp/data
+# TCP makes segments of what it sends in a millisecond: on a slow machine too, they are large here.
+for end in A G; do
+  in_ns "$end" sysctl -qw net.ipv4.tcp_min_tso_segs=45
+done
 
 # transfer FROM TO ADDRESS: the data, unchanged, over TCP.
 transfer() {

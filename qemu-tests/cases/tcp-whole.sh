@@ -12,7 +12,7 @@ node G on S net 7 10.0.0.3
 head -c 16000000 /dev/urandom >/tmp/data
 for end in A G; do
   in_ns "$end" sysctl -qw net.ipv4.tcp_wmem="4096 4194304 8388608" net.ipv4.tcp_rmem="4096 4194304 8388608"
-  in_ns "$end" sysctl -qw net.ipv4.tcp_limit_output_bytes=8388608
+  in_ns "$end" sysctl -qw net.ipv4.tcp_limit_output_bytes=8388608 net.ipv4.tcp_min_tso_segs=45
 done
 
 transfer() {

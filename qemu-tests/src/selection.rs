@@ -21,6 +21,8 @@ const QUICK: &[&str] = &[
     "move-states",
     "move-tcp",
     "policy-many",
+    "resolve",
+    "ttl",
 ];
 
 /// Whether a case is of the quick selection.
