@@ -29,6 +29,7 @@ sleep 1.5
 
 # R does not hear of the move; what A sends is forwarded.
 ip -n R route add blackhole "$MANAGER_AT/128"
+ip -n M route add blackhole "${LOCATOR[R]}"
 api PUT "/v1/nodes/$G/placement" '{"host": "'"$(id T)"'"}' >/dev/null
 eventually 10 is_port S v0 G frozen
 ip -n T link add v1 netns G type ovnet
@@ -55,6 +56,7 @@ eventually 5 ping_and_measure R 'ovnet_agent_keys_total.what="hints".'
 maps R 7 10.0.0.3 "\"locator\":\"${LOCATOR[S]}\""
 in_ns G sysctl -qw net.ipv4.icmp_echo_ignore_all=0
 ip -n R route del blackhole "$MANAGER_AT/128"
+ip -n M route del blackhole "${LOCATOR[R]}"
 eventually 60 is_mapping R 7 10.0.0.3 "\"locator\":\"${LOCATOR[T]}\""
 pings A 10.0.0.3 3
 

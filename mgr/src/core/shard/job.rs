@@ -71,8 +71,13 @@ pub(super) type ReadNode = Option<(Node, Revision)>;
 
 impl Shard {
     pub(super) fn start(&mut self, job: Job, now: Time, out: &mut Vec<Output>) {
-        if self.as_of.is_none() || self.table.term().number == 0 {
+        let Some(as_of) = self.as_of else {
             return self.finish(job.origin, Err(Refusal::Unavailable), out);
+        };
+        if self.table.term().number == 0 {
+            // A new store has its first leader in a moment.
+            let job = Deferred::Work(Box::new(job));
+            return self.defer(as_of.revision() + 1, job, now, out);
         }
         match job.order.node(self.table.moves()) {
             Some(id) => {

@@ -37,6 +37,32 @@ fn a_manager_with_a_lease_campaigns_when_nobody_leads() {
 }
 
 #[test]
+fn what_is_asked_of_a_new_store_waits_for_its_first_leader() {
+    let mut rig = Rig {
+        shard: Shard::new(Config::default(), 9, 1, NOW),
+        revision: 1,
+        out: Vec::new(),
+    };
+    rig.input(Input::Load {
+        range: Range::all(),
+        entries: Vec::new(),
+        revision: 1,
+        last: true,
+    });
+    let organisation = record::Organisation {
+        title: String::new(),
+    };
+    rig.order(Order::SetOrganisation("o".into(), organisation), None);
+    assert!(!rig.is_writing() && rig.reply().is_none());
+    let term = Term {
+        number: 1,
+        leader: 8,
+    };
+    rig.change(Name::Term, Some(record::encode(&term)));
+    assert!(rig.is_writing());
+}
+
+#[test]
 fn the_leader_takes_away_what_the_dead_left() {
     let gone = Mapping {
         home: Home::Leaving,
