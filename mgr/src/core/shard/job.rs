@@ -69,12 +69,18 @@ pub(super) enum Plan {
 /// A node as it was read.
 pub(super) type ReadNode = Option<(Node, Revision)>;
 
+/// So many orders wait for the first leader of a new store, should there be none for long.
+const WAITING: usize = 1024;
+
 impl Shard {
     pub(super) fn start(&mut self, job: Job, now: Time, out: &mut Vec<Output>) {
         let Some(as_of) = self.as_of else {
             return self.finish(job.origin, Err(Refusal::Unavailable), out);
         };
         if self.table.term().number == 0 {
+            if self.deferred.len() >= WAITING {
+                return self.finish(job.origin, Err(Refusal::Unavailable), out);
+            }
             // A new store has its first leader in a moment.
             let job = Deferred::Work(Box::new(job));
             return self.defer(as_of.revision() + 1, job, now, out);
