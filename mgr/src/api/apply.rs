@@ -209,8 +209,8 @@ fn moved(present: &model::Node, wanted: &model::NodeSet) -> Vec<Difference> {
     let own = present.addresses.iter().filter(|own| !own.learned);
     let own: Vec<_> = own.map(|own| own.address).collect();
     let some = |address: &&std::net::Ipv4Addr| {
-        let there = present.addresses.iter();
-        own.contains(address) || !there.clone().any(|own| own.address == **address)
+        let learned = |it: &model::NodeAddress| it.learned && it.address == **address;
+        !present.addresses.iter().any(learned)
     };
     let mut given: Vec<_> = wanted.addresses.iter().filter(some).copied().collect();
     if wanted.addresses.is_empty() {
