@@ -422,7 +422,7 @@ fn ipv4<'a>(
             Ok(Verdict::Deliver(to, ip.total_len.into()))
         }
         Way::Host(away) => {
-            let form = fast::form(&ip, own.network.fidelity());
+            let form = fast::form(&ip, frame.is_segmented(), own.network.fidelity());
             match to_substrate(&ip, form, away, host, frame, watch, rcu)? {
                 Verdict::Send(remote, route, _, len) => {
                     Ok(Verdict::Send(remote, route, frame_len, len))

@@ -58,7 +58,8 @@ round() {
   "$1" "$(mean R tx)"
   "$2" "$(mean S rx)"
   (($(seen whole) > 10)) || fail "nothing was carried whole"
-  expect 0 seen fast
+  # A connection counts its packets from anywhere: one of them may be number 0.
+  (($(seen fast) <= 1)) || fail "packets that have an ID to lose were not carried whole"
   clean
 }
 # Nothing is lost on the way.
@@ -80,6 +81,21 @@ round large large
 ip netns exec R ethtool -K sub tso off gso off tx off >/dev/null
 ip netns exec S ethtool -K sub gro off >/dev/null
 round large small
+
+# A packet that stands for several, of which the first alone has no ID to lose.
+in_ns G tcpdump -U -n -i v0 -w /tmp/train 'tcp port 443' 2>/dev/null &
+capture=$!
+eventually 5 in_ns G sh -c '[ $(wc -l </proc/net/packet) -gt 1 ]'
+in_ns A env PYTHONPATH=/ovnet/cases/reference:/ovnet/cases/buffers python3 -B /ovnet/cases/buffers/train.py \
+  v0 10.0.0.2 10.0.0.3 "$(in_ns A ip neigh show 10.0.0.3 dev v0 | sed 's/.*lladdr \([^ ]*\) .*/\1/')"
+eventually 5 bash -c '(($(tcpdump -n -r /tmp/train dst host 10.0.0.3 2>/dev/null | wc -l) == 3))'
+kill "$capture"
+wait "$capture" || true
+expect "0 1 2" bash -c "tcpdump -n -v -r /tmp/train dst host 10.0.0.3 2>/dev/null |
+  sed -n 's/.* id \([0-9]*\),.*/\1/p' | xargs"
+expect 3 bash -c "tcpdump -n -vv -r /tmp/train dst host 10.0.0.3 2>/dev/null | grep -c 'cksum .*(correct)'"
+expect 3 seen whole
+clean
 
 # What was cut is merged again, on the way and at the far host. (A veth offers
 # to GRO only what comes from a peer that cannot do TSO.)

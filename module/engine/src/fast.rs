@@ -148,15 +148,16 @@ pub enum Form {
     Escape,
 }
 
-/// The form of a packet: the fast one if the far edge can restore it.
+/// The form of a packet: the fast one if the far edge can restore it. `several`: it stands for several
+/// that are cut later.
 ///
 /// TTL 0 escapes, for a LAN does not look at it. In an exact network so does a packet whose
-/// identification the far edge would not restore: any but 0 with DF.
+/// identification the far edge would not restore: any but 0 with DF, or several in a row.
 #[inline]
-pub const fn form(ip: &Ipv4, fidelity: Fidelity) -> Form {
+pub const fn form(ip: &Ipv4, several: bool, fidelity: Fidelity) -> Form {
     let restored = match fidelity {
         Fidelity::Semantic => true,
-        Fidelity::Exact => ip.df && ip.id == 0,
+        Fidelity::Exact => ip.df && ip.id == 0 && !several,
     };
     if restored && eligible(ip).is_ok() {
         Form::Fast

@@ -75,7 +75,7 @@ impl<'c> Overlay<'c> {
         }
         let src = self.address(self.locator, ip.src, None);
         let dst = self.address(self.peer, ip.dst, self.slot);
-        let form = fast::form(&ip, self.fidelity);
+        let form = fast::form(&ip, false, self.fidelity);
         let growth = match form {
             Form::Fast => fast::GROWTH,
             Form::Escape => escape::GROWTH,

@@ -28,7 +28,7 @@ pub(crate) fn fast(packet: &[u8]) -> u64 {
     };
     let packet = &packet[..usize::from(ip.total_len)];
     let (src, dst) = (address(FROM, ip.src), address(TO, ip.dst));
-    let form = fast::form(&ip, Fidelity::Exact);
+    let form = fast::form(&ip, false, Fidelity::Exact);
     match form {
         Form::Fast => {
             let path = Path::new(SubstratePrefix::of(&src), SubstratePrefix::of(&dst));

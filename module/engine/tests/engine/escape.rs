@@ -54,7 +54,7 @@ fn parse(packet: &V4) -> Ipv4 {
 fn what_the_fast_form_cannot_restore_escapes() {
     for packet in odd() {
         for fidelity in [Fidelity::Semantic, Fidelity::Exact] {
-            assert_eq!(form(&parse(&packet), fidelity), Form::Escape, "{packet:?}");
+            assert_eq!(form(&parse(&packet), false, fidelity), Form::Escape, "{packet:?}");
         }
     }
 }
@@ -69,8 +69,11 @@ fn identifications_matter_in_exact_networks_only() {
     ] {
         for packet in [V4::new(TCP, tcp(40)), V4::new(ICMP, echo(8, 40))] {
             let ip = parse(&V4 { id, df, ..packet });
-            assert_eq!(form(&ip, Fidelity::Semantic), Form::Fast);
-            assert_eq!(form(&ip, Fidelity::Exact), exact, "{id} {df}");
+            assert_eq!(form(&ip, false, Fidelity::Semantic), Form::Fast);
+            assert_eq!(form(&ip, true, Fidelity::Semantic), Form::Fast);
+            assert_eq!(form(&ip, false, Fidelity::Exact), exact, "{id} {df}");
+            // The first of several is 0, the others are not.
+            assert_eq!(form(&ip, true, Fidelity::Exact), Form::Escape, "{id} {df}");
         }
     }
 }
