@@ -11,12 +11,16 @@ use super::kernel::{Found, Kernel};
 use super::{AgentEvent, Broken, Event, Packet, World};
 use crate::core::agent::kernel::{Event as KernelEvent, Operation, Place};
 use crate::core::agent::{Image, Inherited, Input, Output};
+use crate::core::load::Load;
 use crate::core::moves::Seat;
 use crate::core::shard::SessionId;
 use crate::core::{Agent, Key, NodeId, Time};
 
 /// When a port is taken away that a node was to get which did not come.
 const LEFT: Duration = Duration::from_secs(15);
+
+/// Hosts are busy for so long at a time.
+const TURN: Duration = Duration::from_secs(8);
 
 /// A host.
 #[derive(Debug)]
@@ -283,12 +287,28 @@ impl World {
                         }
                     }
                 }
+                Output::Measure => {
+                    let load = self.load_of(host);
+                    self.agent_input(host, Input::Measured(Some(load)))?;
+                }
                 // Nodes are moved by the simulator itself.
                 Output::Executor(_) | Output::ExecutorSay(..) | Output::Network(_) => {}
             }
         }
         self.plan_wake(host);
         Ok(())
+    }
+
+    /// Hosts are busy in turn, each for some time, and all are idle in the end.
+    fn load_of(&mut self, host: u32) -> Load {
+        let turn = u64::from(host) + self.now.micros() / TURN.as_micros() as u64;
+        let busy = !self.resting && turn % 2 == 0;
+        let most = if busy { 1000 } else { 200 };
+        let mut part = || most - self.loads.below(200) as u32;
+        Load {
+            cpu: part(),
+            memory: part() / 2,
+        }
     }
 
     fn plan_wake(&mut self, host: u32) {
