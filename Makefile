@@ -15,7 +15,7 @@ export KERNEL V
 
 .DEFAULT_GOAL := all
 .PHONY: all env module user check check-user check-kernel check-debug check-debug-quick \
-	check-planted fuzz simulate demo bench bench-scale bench-mappings bench-control vm generate man completions install clean distclean-cache help
+	check-planted check-moves fuzz simulate demo bench bench-scale bench-mappings bench-control vm generate man completions install clean distclean-cache help
 
 all: env module user ## the module and the userspace programs (the default)
 
@@ -43,6 +43,9 @@ check-debug: ## the same on a kernel that checks itself, built once (half an hou
 
 check-debug-quick: ## those of its cases that show the most in a few minutes
 	@QUICK=1 scripts/check debug
+
+check-moves: module user ## MOVES (100) moves between kernels in a row, and how long they hold up traffic
+	@MOVES=$(or $(MOVES),100) V=1 $(VM) run --filter managed-move-kernels
 
 check-planted: ## bugs put in on purpose, each of which that kernel must report
 	@scripts/check planted
@@ -114,4 +117,4 @@ distclean-cache: ## remove the cache that scripts/env keeps
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
-	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, KIND=X, PROFILE=udp64|rr|bulk-whole, AGENTS=N, STORE=embedded|etcd"
+	@echo "variables: KERNEL=VERSION or a prefix, V=1, RUN=FILE, FILTER=X, SECONDS=N, RUNS=N, SEED=N, COUNT=N, SIZE=small, MAPPINGS=N, MOVES=N, KIND=X, PROFILE=udp64|rr|bulk-whole, AGENTS=N, STORE=embedded|etcd"

@@ -15,6 +15,7 @@ cat >/tmp/executor <<'END'
 #!/bin/bash
 trap '' PIPE
 exec 2>>/tmp/executor.log
+echo "${EPOCHREALTIME/./}" >/tmp/begun
 case $OVNET_NODE in *cc) node=G ;; *dd) node=H ;; esac
 own=$node$(ip netns identify $$)
 if [[ $1 == source ]]; then echo converged; else
@@ -108,12 +109,26 @@ warned() {
   tail -n "+$((before + 1))" "$DAEMONS/M.log" | grep -qF -- "$1"
 }
 
+# after NAME TEXT: when the daemon said so last, in milliseconds since the death.
+after() {
+  local line
+  line=$(grep -F -- "$2" "$DAEMONS/$1.log" | tail -n 1)
+  echo "$(($(date -d "${line%% *}" +%s%3N) - death)) ms"
+}
+
+# goes_on HOST PORT: G is active there.
+goes_on() {
+  eventually 30 is_port "$1" v0 "$2" active
+  echo "G's program begins at $1 after $(($(</tmp/begun) / 1000 - death)) ms, and has it after $(after "$1" "the executor says received")"
+  echo "G is active at $1 after $(after "$1" "the node is reachable here key=7/10.0.0.3")"
+}
+
 # died HOST: it was suspected since, and then its epoch is over.
 died() {
   eventually 10 warned "host ${LOCATOR[$1]} under lease is silent"
-  echo "$1 is suspected after $(($(clock) - death)) ms"
+  echo "$1 is suspected after $(after M "host ${LOCATOR[$1]} under lease is silent")"
   eventually 20 warned "the lease of host ${LOCATOR[$1]} has ended"
-  echo "$1 is fenced after $(($(clock) - death)) ms"
+  echo "$1 is fenced after $(after M "the lease of host ${LOCATOR[$1]} has ended")"
 }
 
 # handed_over FROM TO: all that came from G at the one came before all that came from it at the other.
@@ -186,8 +201,7 @@ lasts S || fail "S has no lease"
 dies
 killed S
 died S
-eventually 30 is_port U v0 GU active
-echo "G is active at U after $(($(clock) - death)) ms"
+goes_on U GU
 is_port S v0 GS fenced || fail "S has $(ovctl -n S port show v0 --netns GS)"
 handed_over S U
 pings A 10.0.0.3
@@ -212,8 +226,7 @@ ip -n U route add blackhole "$MANAGER_AT/128"
 killed U KILL
 daemon U
 died U
-eventually 30 is_port S v0 GS active
-echo "G is active at S after $(($(clock) - death)) ms"
+goes_on S GS
 handed_over U S
 pings A 10.0.0.3
 

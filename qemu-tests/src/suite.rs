@@ -3,6 +3,7 @@
 //! Runs cases: one boot for as many as it can serve, a fresh one after a
 //! guest can no longer be trusted.
 
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -174,6 +175,7 @@ impl<'a> Suite<'a> {
                 format!("ACCEL={accelerator}"),
                 format!("PATIENCE={}", self.environment.patience()),
             ]);
+            program.extend(env::var("MOVES").map(|moves| format!("MOVES={moves}")));
             program.push("/ovnet/guest/case".to_owned());
             program.extend(case.command.iter().cloned());
             group.send(guest, &Message::Run(program))?;

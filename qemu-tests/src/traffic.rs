@@ -89,6 +89,13 @@ pub struct Seen {
     pub gaps: Vec<(Instant, Duration)>,
 }
 
+impl Seen {
+    /// How many datagrams came, each counted once.
+    pub fn count(&self) -> u32 {
+        self.times.iter().map(|&times| u32::from(times > 0)).sum()
+    }
+}
+
 impl Flow {
     /// Begins to send to an address of the node `at`, [`BURST`] datagrams and then a rest.
     pub fn open(

@@ -192,6 +192,7 @@ impl Driver {
                 }
                 Output::Hint(to, key) => self.hints.send(to, key),
                 Output::Vacate(key, _, alone) => self.ask_kernel(Request::Vacate(key, alone)),
+                Output::Give(key, node) => self.ask_kernel(Request::Give(key, node)),
                 Output::Peers(id, keys) => self.ask_kernel(Request::Peers(id, keys)),
                 Output::Freeze { keys, node, to } => {
                     self.ask_kernel(Request::Freeze(keys, node, to));

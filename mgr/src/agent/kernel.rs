@@ -49,6 +49,8 @@ pub(super) enum Request {
     Network(Vni, Settings),
     /// A node's address is to cease here; alone, so that the node stays with the others that it has.
     Vacate(Key, bool),
+    /// A node that is here has this address as well.
+    Give(Key, NodeId),
     /// Name a node's peers.
     Peers(MoveId, Vec<Key>),
     /// A node pauses to move.
@@ -294,6 +296,7 @@ impl Kernel {
                 Ok(Request::Operate(operations)) => self.operate(operations),
                 Ok(Request::Network(vni, settings)) => self.network(vni, settings),
                 Ok(Request::Vacate(key, alone)) => self.vacate(key, alone),
+                Ok(Request::Give(key, node)) => self.give_due(key, node),
                 Ok(Request::Peers(id, keys)) => self.list_peers(id, &keys),
                 Ok(Request::Freeze(keys, node, to)) => self.freeze(&keys, node, to),
                 Ok(Request::Thaw(keys)) => self.thaw(&keys),
@@ -470,7 +473,7 @@ impl Kernel {
                 _ => port.mac,
             },
             Some(_) => mac,
-            None => match self.give(key) {
+            None => match self.give_learned(key) {
                 true => mac,
                 // The port is gone, and the state machine will hear of it.
                 false => return,
@@ -491,22 +494,42 @@ impl Kernel {
     }
 
     /// Gives a node an address that it uses already; false if there is no such node.
-    fn give(&mut self, key: Key) -> bool {
-        let Some(port) = self.ports.learned(key).filter(|port| port.is_attached()) else {
+    fn give_learned(&mut self, key: Key) -> bool {
+        let port = self.ports.learned(key).filter(|port| port.is_attached());
+        let Some(port) = port.cloned() else {
             return false;
         };
-        let device = port.device;
+        let given = self.give(key, &port);
+        if given {
+            self.ports.given(key, port.device);
+        }
+        given
+    }
+
+    /// Gives a node an address that the manager says it has. If it has several ports in the network, nobody
+    /// knows which of them is meant.
+    fn give_due(&mut self, key: Key, node: NodeId) {
+        let of_node =
+            |port: &&Managed| port.is_attached() && port.node == node && port.key.vni == key.vni;
+        let ports: Vec<_> = self.ports.iter().filter(of_node).cloned().collect();
+        let [port] = &ports[..] else {
+            return;
+        };
+        if !port.keys().any(|own| own == key) && self.give(key, port) {
+            tracing::info!(%key, %node, "the node has this address as well");
+            self.look();
+        }
+    }
+
+    fn give(&mut self, key: Key, port: &Managed) -> bool {
         let mut sources = port.sources.clone();
         sources.push(Source::new(key.address, 32));
         let set = PortSet {
             sources: Some(sources),
-            ..PortSet::new(device.device(), port.key.vni, port.key.address)
+            ..PortSet::new(port.device.device(), port.key.vni, port.key.address)
         };
         let result = self.client.port_set(&set);
         let given = result.is_ok();
-        if given {
-            self.ports.given(key, device);
-        }
         self.done("give a node an address", result);
         given
     }

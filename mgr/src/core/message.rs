@@ -283,6 +283,14 @@ pub enum Verdict {
         /// The generation of the mapping, or of the state of the store that lacks it.
         generation: Generation,
     },
+    /// As [`Verdict::Absent`]; but the host that asks is the one where the address is to be, with this
+    /// node, which may be there already with another one (`CH1`).
+    Due {
+        /// The generation of the mapping.
+        generation: Generation,
+        /// The node whose address it is.
+        node: NodeId,
+    },
     /// The host has no node that may know (`AU4`).
     Refused,
     /// The address is no node's of the network, but of one that it has a peering with (`AU2`).

@@ -419,7 +419,7 @@ impl World {
         open: impl Fn(Locator) -> bool,
     ) -> Option<Choice> {
         let before = self.fill(from);
-        let mut best: Option<((u64, u64, u32, NodeId, Locator), Fill)> = None;
+        let mut best = None;
         for id in self.residents(from) {
             let node = &self.nodes[&id];
             let left = self.fill_without(from, node).thousandths;
@@ -430,18 +430,17 @@ impl World {
                 if self.refuses(at, host, node).is_some() || !open(at) {
                     continue;
                 }
-                let after = self.fill_with(at, node);
-                let there = after.thousandths;
+                let there = self.fill_with(at, node).thousandths;
                 let rank = (left.max(there), there, distance(from, at), id, at);
                 if there < before.thousandths
                     && there + u64::from(margin) <= before.thousandths
-                    && best.is_none_or(|(best, _)| rank < best)
+                    && best.is_none_or(|best| rank < best)
                 {
-                    best = Some((rank, after));
+                    best = Some(rank);
                 }
             }
         }
-        let ((.., node, to), after) = best?;
+        let (.., node, to) = best?;
         Some(Choice {
             node,
             from: Some(from),
@@ -449,7 +448,7 @@ impl World {
             refused: Vec::new(),
             relief: Some(Relief {
                 from: before,
-                to: after,
+                to: self.fill_with(to, &self.nodes[&node]),
             }),
         })
     }

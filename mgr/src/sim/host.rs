@@ -249,6 +249,10 @@ impl World {
                     let life = self.hosts[host as usize].life;
                     self.after(wait, Event::Agent(host, life, AgentEvent::Stop(key)));
                 }
+                Output::Give(key, _) => {
+                    let wait = self.within(1_000, 50_000);
+                    self.after(wait, Event::Place(key));
+                }
                 Output::Lease { from } => self.renew_lease(host, from),
                 Output::Guard { number, nodes } => self.guard(host, number, nodes),
                 Output::Peers(id, keys) => {

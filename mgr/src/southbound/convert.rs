@@ -249,6 +249,10 @@ fn verdict((it, verdict): (Key, Verdict)) -> wire::Verdict {
         Verdict::Absent { generation } => Is::Absent(is::Absent {
             generation: generation.get(),
         }),
+        Verdict::Due { generation, node } => Is::Due(is::Due {
+            generation: generation.get(),
+            node: node.0,
+        }),
         Verdict::Refused => Is::Refused(is::Refused {}),
         Verdict::Peer {
             generation,
@@ -289,6 +293,10 @@ fn read_verdict(it: wire::Verdict) -> Option<(Key, Verdict)> {
         },
         Is::Absent(absent) => Verdict::Absent {
             generation: Generation::from_u64(absent.generation),
+        },
+        Is::Due(due) => Verdict::Due {
+            generation: Generation::from_u64(due.generation),
+            node: NodeId(due.node),
         },
         Is::Refused(_) => Verdict::Refused,
         Is::Peer(peer) => Verdict::Peer {
@@ -591,6 +599,13 @@ mod tests {
             ),
             (at(4), Verdict::Absent { generation }),
             (at(5), Verdict::Refused),
+            (
+                at(6),
+                Verdict::Due {
+                    generation,
+                    node: NodeId(7),
+                },
+            ),
         ];
         let rules = vec![
             Rule::default(),

@@ -225,7 +225,7 @@ pub mod to_manager {
 pub struct Verdict {
     #[prost(message, optional, tag = "1")]
     pub key: ::core::option::Option<Key>,
-    #[prost(oneof = "verdict::Verdict", tags = "2, 3, 4, 5, 6")]
+    #[prost(oneof = "verdict::Verdict", tags = "2, 3, 4, 5, 6, 7")]
     pub verdict: ::core::option::Option<verdict::Verdict>,
 }
 /// Nested message and enum types in `Verdict`.
@@ -261,6 +261,14 @@ pub mod verdict {
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Refused {}
+    /// Absent, but to be on the host that asks, with this node: a port of that node which is there gets it.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Due {
+        #[prost(fixed64, tag = "1")]
+        pub generation: u64,
+        #[prost(fixed64, tag = "2")]
+        pub node: u64,
+    }
     /// The node is in another network, which has a peering with that of the key.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Peer {
@@ -285,6 +293,8 @@ pub mod verdict {
         Refused(Refused),
         #[prost(message, tag = "6")]
         Peer(Peer),
+        #[prost(message, tag = "7")]
+        Due(Due),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -16,7 +16,7 @@ use crate::prefix;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Give a node a further address, and show the node
+    /// Give a node a further address, which its port gets where it is attached, and show the node
     Add {
         /// The id of the node
         #[arg(value_parser = prefix::node)]

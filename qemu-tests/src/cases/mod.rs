@@ -15,7 +15,7 @@ mod dumps;
 mod escape;
 mod exact_bytes;
 mod lease;
-mod managed_move;
+mod managed_move_kernels;
 mod move_lossless;
 mod move_states;
 mod moving_drops;
@@ -63,7 +63,7 @@ pub const ALL: &[Case] = &[
     escape::CASE,
     exact_bytes::CASE,
     lease::CASE,
-    managed_move::CASE,
+    managed_move_kernels::CASE,
     move_lossless::CASE,
     move_states::CASE,
     moving_drops::CASE,

@@ -164,6 +164,9 @@ impl Agent {
         now: Time,
         out: &mut Vec<Output>,
     ) -> bool {
+        if let Verdict::Due { node, .. } = verdict {
+            self.due(key, node, out);
+        }
         if self.port_verdict(key, verdict, as_of, now, out) {
             return true;
         }
@@ -180,7 +183,9 @@ impl Agent {
                 mac,
                 vni,
             } => (generation, Place::Peer(locator, vni), mac),
-            Verdict::Absent { generation } => (generation, Place::Negative, None),
+            Verdict::Absent { generation } | Verdict::Due { generation, .. } => {
+                (generation, Place::Negative, None)
+            }
             Verdict::Refused => return self.refuse(key, as_of, now),
             Verdict::Yours {
                 generation, held, ..

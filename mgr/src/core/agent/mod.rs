@@ -76,6 +76,9 @@ pub enum Output {
     /// The node's address is to cease here: pause or stop the node, or take the address from it,
     /// then detach the port. If so said, only the address goes, and the node stays with its others.
     Vacate(Key, NodeId, bool),
+    /// The node is here with another address of that network, and has this one as well (`CH1`): its port
+    /// gets it, and [`Event::PortUp`] says so.
+    Give(Key, NodeId),
     /// Name the nodes that the one with these addresses was in conversation with lately.
     Peers(MoveId, Vec<Key>),
     /// Freeze the ports of a node, and send on to another host what arrives for it, until the

@@ -154,6 +154,18 @@ impl Agent {
         self.outbox.claim.push(key);
     }
 
+    /// A node that may be here has this address: where it is bound with another one of the network, its
+    /// port gets it.
+    pub(super) fn due(&mut self, key: Key, node: NodeId, out: &mut Vec<Output>) {
+        let bound = |(own, port): (&Key, &Port)| {
+            own.vni == key.vni && port.node == node && port.state == State::Bound
+        };
+        let known = self.ports.contains_key(&key) || self.is_learning(key) || self.is_arriving(key);
+        if !known && self.ports.iter().any(bound) {
+            out.push(Output::Give(key, node));
+        }
+    }
+
     /// The node is gone, and the kernel holds what arrives for it.
     pub(super) fn port_down(&mut self, key: Key, now: Time, out: &mut Vec<Output>) {
         let Some(port) = self.ports.get_mut(&key) else {
@@ -310,7 +322,8 @@ impl Agent {
             let (news, own) = match verdict {
                 Verdict::Found { generation, .. }
                 | Verdict::Peer { generation, .. }
-                | Verdict::Absent { generation } => (generation, false),
+                | Verdict::Absent { generation }
+                | Verdict::Due { generation, .. } => (generation, false),
                 Verdict::Yours {
                     generation, held, ..
                 } => (generation, !held),
@@ -375,7 +388,9 @@ impl Agent {
                 self.bound_elsewhere(key, generation, Some((locator, mac)), now);
             }
             // What another network has there is no matter of this network's node.
-            Verdict::Peer { generation, .. } | Verdict::Absent { generation } => {
+            Verdict::Peer { generation, .. }
+            | Verdict::Absent { generation }
+            | Verdict::Due { generation, .. } => {
                 self.bound_elsewhere(key, generation, None, now);
             }
             // The host has nothing to do with the network any more, so the binding is gone.

@@ -593,6 +593,32 @@ fn an_address_that_is_taken_from_a_node_leaves_alone() {
 }
 
 #[test]
+fn an_address_that_a_node_here_is_to_have_is_given_to_it() {
+    let due = |node| Verdict::Due {
+        generation: generation(21),
+        node: NodeId(node),
+    };
+    let mut rig = Rig::new();
+    rig.push(key(2), due(1));
+    assert!(
+        !rig.out.contains(&Output::Give(key(2), NodeId(1))),
+        "the node is not here"
+    );
+    rig.bind(key(1), 20);
+    rig.push(key(2), due(2));
+    assert!(!rig.out.contains(&Output::Give(key(2), NodeId(2))));
+    rig.push(key(2), due(1));
+    assert!(rig.out.contains(&Output::Give(key(2), NodeId(1))));
+    // It is claimed as any other is that a port has.
+    let node = NodeId(1);
+    rig.kernel(Event::PortUp { key: key(2), node });
+    assert_eq!(rig.claims().len(), 1);
+    rig.out.clear();
+    rig.push(key(2), due(1));
+    assert!(!rig.out.contains(&Output::Give(key(2), NodeId(1))));
+}
+
+#[test]
 fn a_node_that_is_to_leave_is_detached_and_released_and_its_traffic_forwarded() {
     let mut rig = Rig::new();
     rig.bind(key(1), 20);

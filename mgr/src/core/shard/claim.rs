@@ -69,7 +69,7 @@ impl Shard {
     }
 
     /// Whether the node is being moved from or to the host.
-    fn takes_part(&self, host: Locator, node: NodeId) -> bool {
+    pub(super) fn takes_part(&self, host: Locator, node: NodeId) -> bool {
         let moved = self.table.moves().of_node(node);
         moved.is_some_and(|(_, it)| it.side(host).is_some())
     }

@@ -8,7 +8,7 @@ use ovnet_engine::Locator;
 
 use super::{Output, SessionId, Shard};
 use crate::core::message::{ToAgent, Verdict};
-use crate::core::record::Home;
+use crate::core::record::{Home, Mapping};
 use crate::core::{Generation, Key, Time};
 
 /// How much can be taken on: tokens that come at a rate and are kept up to a burst.
@@ -133,6 +133,10 @@ impl Shard {
             return Verdict::Absent { generation: as_of };
         };
         match mapping.at {
+            None if self.is_due(host, &mapping) => Verdict::Due {
+                generation,
+                node: mapping.node,
+            },
             None => Verdict::Absent { generation },
             Some(at) if at.host == host => Verdict::Yours {
                 generation,
@@ -147,6 +151,12 @@ impl Shard {
                 mac: mapping.mac,
             },
         }
+    }
+
+    /// Whether a node with an address that is bound nowhere is to have it on that host. Where a node that
+    /// moves has its addresses, its move says.
+    fn is_due(&self, host: Locator, mapping: &Mapping) -> bool {
+        mapping.home == Home::Host(host) && !self.takes_part(host, mapping.node)
     }
 
     /// Whoever asks hears of changes, also of an address that is no node's yet.

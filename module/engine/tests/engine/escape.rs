@@ -54,7 +54,11 @@ fn parse(packet: &V4) -> Ipv4 {
 fn what_the_fast_form_cannot_restore_escapes() {
     for packet in odd() {
         for fidelity in [Fidelity::Semantic, Fidelity::Exact] {
-            assert_eq!(form(&parse(&packet), false, fidelity), Form::Escape, "{packet:?}");
+            assert_eq!(
+                form(&parse(&packet), false, fidelity),
+                Form::Escape,
+                "{packet:?}"
+            );
         }
     }
 }

@@ -95,6 +95,25 @@ fn a_host_is_told_whether_a_node_leaves_or_loses_an_address() {
 }
 
 #[test]
+fn a_host_is_told_of_an_address_that_is_to_be_there() {
+    let of = |home| mapping(1, home, None);
+    let mut rig = Rig::with_hosts(Config::default(), &[(key(1, 1), of(2))], &[1, 2]);
+    rig.map(key(1, 1), Some(of(1)));
+    let generation = generation(11);
+    let due = Verdict::Due {
+        generation,
+        node: NodeId(1),
+    };
+    let told = rig.sent(1);
+    assert!(
+        matches!(&told[..], [.., ToAgent::Push { items, .. }] if items[..] == [(key(1, 1), due)]),
+        "{told:?}"
+    );
+    rig.say(2, ToManager::Resolve(vec![(key(1, 1), Generation::NONE)]));
+    assert!(!format!("{:?}", rig.sent(2)).contains("Due"));
+}
+
+#[test]
 fn an_address_that_was_nobodys_is_pushed_when_it_becomes_somebodys() {
     let mappings = [(key(1, 1), mapping(1, 1, at(1, 1, false)))];
     let mut rig = Rig::with_hosts(Config::default(), &mappings, &[1]);
