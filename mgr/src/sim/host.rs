@@ -22,6 +22,9 @@ const LEFT: Duration = Duration::from_secs(15);
 /// Hosts are busy for so long at a time.
 const TURN: Duration = Duration::from_secs(8);
 
+/// Before the end their loads are written, which takes ten seconds at most.
+const SILENCE: Duration = Duration::from_secs(12);
+
 /// A host.
 #[derive(Debug)]
 pub(super) struct Host {
@@ -293,7 +296,7 @@ impl World {
                 }
                 Output::Measure => {
                     let load = self.load_of(host);
-                    self.agent_input(host, Input::Measured(Some(load)))?;
+                    self.agent_input(host, Input::Measured(load))?;
                 }
                 // Nodes are moved by the simulator itself.
                 Output::Executor(_) | Output::ExecutorSay(..) | Output::Network(_) => {}
@@ -303,16 +306,22 @@ impl World {
         Ok(())
     }
 
-    /// Hosts are busy in turn, each for some time, and all are idle in the end.
-    fn load_of(&mut self, host: u32) -> Load {
+    /// Hosts are busy in turn, each for some time. All are idle in the end, and then say no more, so
+    /// that nothing is written any more when everything is looked at. They say nothing where no node
+    /// is moved for it.
+    fn load_of(&mut self, host: u32) -> Option<Load> {
+        let end = Time::default() + self.scenario.busy + self.scenario.quiet;
+        if self.scenario.balanced == 0 || self.now + SILENCE >= end {
+            return None;
+        }
         let turn = u64::from(host) + self.now.micros() / TURN.as_micros() as u64;
         let busy = !self.resting && turn % 2 == 0;
         let most = if busy { 1000 } else { 200 };
         let mut part = || most - self.loads.below(200) as u32;
-        Load {
+        Some(Load {
             cpu: part(),
             memory: part() / 2,
-        }
+        })
     }
 
     fn plan_wake(&mut self, host: u32) {
