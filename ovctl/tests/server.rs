@@ -60,8 +60,8 @@ fn nodes_are_created_moved_and_deleted() {
     let manager = furnished();
     assert_eq!(
         manager.ok("host ls"),
-        "LOCATOR          ID                NAME  ORGANISATION  CAPACITY  COST  DRAINING\n\
-         fd00:a:1:1::/64  fd00000a00010001  R     acme          0         0     no\n"
+        "LOCATOR          ID                NAME  ORGANISATION  CAPACITY  COST  DRAINING  LOAD\n\
+         fd00:a:1:1::/64  fd00000a00010001  R     acme          0         0     no        -\n"
     );
     let made = manager.json("node add --net 7 --name web --host fd00:a:1:1::/64");
     let id = made[0]["id"].as_str().unwrap();
