@@ -75,6 +75,9 @@ pub struct Config {
     /// Where agents connect to.
     #[serde(default)]
     pub southbound: Southbound,
+    /// Whether nodes leave hosts that are too full.
+    #[serde(default)]
+    pub balance: Balance,
     /// How this host's agent finds its manager.
     #[serde(default)]
     pub agent: Agent,
@@ -225,6 +228,14 @@ impl Default for Southbound {
     }
 }
 
+/// `[balance]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Balance {
+    /// From hosts fuller than so many thousandths; from none if absent.
+    pub above: Option<u32>,
+}
+
 /// `[agent]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -321,6 +332,16 @@ impl Config {
         };
         if self.roles.is_empty() {
             return invalid("roles", "name at least one of \"agent\" and \"system\"");
+        }
+        if self
+            .balance
+            .above
+            .is_some_and(|above| !(1..1000).contains(&above))
+        {
+            return invalid(
+                "balance.above",
+                "a host has up to 1000 thousandths: try 800, or leave it out for no such moves",
+            );
         }
         if let Err(error) = crate::log::filter(&self.log.level) {
             return invalid(
@@ -492,6 +513,11 @@ mod tests {
                 "roles = [\"system\"]\n[store]\nkind = \"etcd\"",
                 &[],
                 "store.etcd.endpoints",
+            ),
+            (
+                "roles = [\"system\"]\n[balance]\nabove = 1000",
+                &[],
+                "balance.above",
             ),
             (
                 "roles = [\"system\"]\n[store]\nhistory = \"soon\"",

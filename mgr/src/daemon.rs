@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Role, StoreKind};
+use crate::core::shard::Balance;
 use crate::listen::{self, Listener};
 use crate::metrics::Metrics;
 use crate::store::{schema, Range, Store};
@@ -157,7 +158,12 @@ async fn start_system(
         tracing::info!(file = %path.display(), "made the first token for administrators");
     }
     let refusals = api::Refusals::new(Arc::clone(&store));
-    let (engine, handle) = Engine::new(Arc::clone(&store), refusals.clone(), metrics.clone());
+    let (engine, handle) = Engine::new(
+        Arc::clone(&store),
+        config.balance.above.map(Balance::above),
+        refusals.clone(),
+        metrics.clone(),
+    );
     parts.spawn(async move {
         engine.run().await;
         "the engine"

@@ -2,9 +2,10 @@
 
 //! Counters and times for Prometheus, `ovnet_SUBSYSTEM_THING_UNIT`.
 
+use crate::core::load::Load;
 use prometheus::{
-    exponential_buckets, Encoder, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
+    exponential_buckets, Encoder, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 /// All that the daemon measures.
@@ -33,6 +34,8 @@ pub(crate) struct Metrics {
     pub(crate) agent_connected: IntGauge,
     pub(crate) agent_ports: IntGauge,
     pub(crate) agent_mappings: IntGauge,
+    /// By what is loaded.
+    agent_load: IntGaugeVec,
     /// By what became of them.
     pub(crate) agent_keys: IntCounterVec,
     /// By kind.
@@ -43,6 +46,14 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
+    /// This host was that busy.
+    pub(crate) fn see_load(&self, load: Load) {
+        for (of, thousandths) in [("cpu", load.cpu), ("memory", load.memory)] {
+            let gauge = self.agent_load.with_label_values(&[of]);
+            gauge.set(thousandths.into());
+        }
+    }
+
     pub(crate) fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
@@ -124,6 +135,13 @@ impl Metrics {
                 "ovnet_agent_mappings",
                 "Mappings of other hosts' nodes that are known.",
             )?,
+            agent_load: {
+                let help = "How busy this host is, in thousandths of the whole host.";
+                let options = Opts::new("ovnet_agent_load_thousandths", help);
+                let gauge = IntGaugeVec::new(options, &["of"])?;
+                registry.register(Box::new(gauge.clone()))?;
+                gauge
+            },
             agent_keys: counter(
                 "ovnet_agent_keys_total",
                 "Keys asked for, news and hints ignored, mappings given up.",

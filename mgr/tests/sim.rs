@@ -29,6 +29,7 @@ fn seeds(seeds: std::ops::Range<u64>) -> Stats {
         all.alarms += stats.alarms;
         all.settled += stats.settled;
         all.aborted += stats.aborted;
+        all.balanced += stats.balanced;
         all.released += stats.released;
         all.returned += stats.returned;
     }
@@ -40,6 +41,7 @@ fn seeds(seeds: std::ops::Range<u64>) -> Stats {
     assert!(all.invalidated > 100 && all.busy > 100, "no load: {all:?}");
     assert!(all.alarms > 100, "no alarms: {all:?}");
     assert!(all.settled > 300 && all.aborted > 300, "few moves: {all:?}");
+    assert!(all.balanced > 50, "few hosts are relieved: {all:?}");
     assert!(all.released > 500, "few packets wait: {all:?}");
     all
 }
@@ -79,6 +81,7 @@ fn a_crash_at_any_step_is_recovered_from() {
         orders: Duration::from_millis(40),
         bursts: Duration::from_millis(30),
         guarded: 0,
+        balanced: 0,
         crash: Some((step, victim)),
         ..Scenario::small(5)
     };
@@ -103,6 +106,7 @@ fn what_hosts_know_is_kept_right_without_asking_again() {
             duplication: 0,
             reordering: false,
             guarded: 0,
+            balanced: 0,
             ..Scenario::small(seed)
         };
         scenario.agent.soft_ttl = Duration::from_secs(300);

@@ -60,8 +60,8 @@ fn nodes_are_created_moved_and_deleted() {
     let manager = furnished();
     assert_eq!(
         manager.ok("host ls"),
-        "LOCATOR          ID                NAME  ORGANISATION  CAPACITY  COST  DRAINING\n\
-         fd00:a:1:1::/64  fd00000a00010001  R     acme          0         0     no\n"
+        "LOCATOR          ID                NAME  ORGANISATION  CAPACITY  COST  DRAINING  LOAD\n\
+         fd00:a:1:1::/64  fd00000a00010001  R     acme          0         0     no        -\n"
     );
     let made = manager.json("node add --net 7 --name web --host fd00:a:1:1::/64");
     let id = made[0]["id"].as_str().unwrap();
@@ -125,8 +125,8 @@ fn hosts_are_emptied_and_nodes_say_where_they_may_be() {
     manager.ok(
         "node add 00000000000000aa --net 7 --name db --address 10.0.0.9 --host fd00:a:1:1::/64",
     );
-    let untold = "NODE              EVACUATE  PIN  GROUP  SIZE\n\
-                  00000000000000aa  no        -    -      1\n";
+    let untold = "NODE              EVACUATE  BALANCE  PIN  GROUP  SIZE\n\
+                  00000000000000aa  no        no       -    -      1\n";
     assert_eq!(manager.ok("placement show 00000000000000aa"), untold);
     assert_eq!(
         manager.ok("placement set 00000000000000aa --evacuate yes --group db --dry-run"),
@@ -134,16 +134,16 @@ fn hosts_are_emptied_and_nodes_say_where_they_may_be() {
     );
     assert_eq!(manager.ok("placement show 00000000000000aa"), untold);
     manager.ok("placement set 00000000000000aa --evacuate yes --group db --pin fd00:a:1:1::/64");
-    manager.ok("placement set 00000000000000aa --size 4");
+    manager.ok("placement set 00000000000000aa --size 4 --balance yes");
     assert_eq!(
         manager.ok("placement show 00000000000000aa"),
-        "NODE              EVACUATE  PIN              GROUP  SIZE\n\
-         00000000000000aa  yes       fd00:a:1:1::/64  db     4\n"
+        "NODE              EVACUATE  BALANCE  PIN              GROUP  SIZE\n\
+         00000000000000aa  yes       yes      fd00:a:1:1::/64  db     4\n"
     );
     let absent = manager.fails("placement set 00000000000000bb --size 4", 1);
     assert!(absent.contains("no such node"), "{absent}");
     // Nobody can take it: it is told why, and that nothing is done yet.
-    let plan = "NODE              FROM             TO  WHY NOWHERE\n\
+    let plan = "NODE              FROM             TO  WHY\n\
                 00000000000000aa  fd00:a:1:1::/64  -   fd00:a:1:1::/64: the node is there\n";
     assert_eq!(manager.ok("host drain fd00:a:1:1::/64 --dry-run"), plan);
     let shown = |manager: &Manager| manager.json("host show fd00:a:1:1::/64")[0].clone();

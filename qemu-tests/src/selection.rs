@@ -36,6 +36,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("host-death", "lease and managed"),
     ("managed-addresses", "managed and own-addresses"),
     ("managed-anycast", "managed"),
+    ("managed-balance", "managed and managed-move-kernels"),
     ("managed-hint", "managed and move-states"),
     ("managed-kernels", "managed and two-kernels"),
     ("managed-leak", "managed and move-states"),

@@ -16,6 +16,7 @@ use super::hint::Hints;
 use super::kernel::{Inherited, News as FromKernel, Request};
 use super::lease::clock;
 use super::link::{Link, News};
+use super::load::Meter;
 use crate::core::agent::{self, Config, Counters, Image, Input, Output};
 use crate::core::message::ToAgent;
 use crate::core::moves::Seat;
@@ -51,6 +52,7 @@ pub(super) struct Driver {
     from_kernel: mpsc::UnboundedReceiver<FromKernel>,
     hints: Hints,
     executors: Executors,
+    meter: Meter,
     cache: PathBuf,
     /// Whether the cache's file is not what is known.
     unsaved: bool,
@@ -96,6 +98,7 @@ impl Driver {
             from_kernel: setup.from_kernel,
             hints: setup.hints,
             executors: Executors::new(setup.executor, setup.errands),
+            meter: Meter::new(),
             cache: setup.cache,
             unsaved: true,
             saving: None,
@@ -196,6 +199,13 @@ impl Driver {
                 }
                 Output::Thaw(keys) => self.ask_kernel(Request::Thaw(keys)),
                 Output::GiveBack { keys, to } => self.ask_kernel(Request::GiveBack(keys, to)),
+                Output::Measure => {
+                    let load = self.meter.measure();
+                    if let Some(load) = load {
+                        self.metrics.see_load(load);
+                    }
+                    self.input(Input::Measured(load));
+                }
                 Output::Executor(errand) => {
                     self.executors.expect(errand.id);
                     self.ask_kernel(Request::Errand(errand));

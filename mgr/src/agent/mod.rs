@@ -21,6 +21,7 @@ mod kernel;
 mod lease;
 pub mod link;
 mod listener;
+mod load;
 mod moves;
 mod networks;
 mod ports;

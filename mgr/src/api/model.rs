@@ -192,6 +192,20 @@ pub(crate) struct Host {
     pub(crate) cost: u32,
     /// Its nodes are to go to other hosts.
     pub(crate) draining: bool,
+    /// How busy it is, or null: it is not connected, or has not said so yet. No change of this
+    /// changes the entity tag.
+    pub(crate) load: Option<HostLoad>,
+}
+
+/// How busy a host is: the mean of about a minute, in thousandths of the whole host.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub(crate) struct HostLoad {
+    /// The time of its processors that was neither idle nor waited for disks.
+    #[schema(maximum = 1000)]
+    pub(crate) cpu: u32,
+    /// Its memory that is not available to programs.
+    #[schema(maximum = 1000)]
+    pub(crate) memory: u32,
 }
 
 /// A host of a document to apply.
@@ -335,6 +349,9 @@ pub(crate) struct Constraints {
     /// taken for dead: after 2.4 seconds without its manager.
     #[serde(default)]
     pub(crate) evacuate: bool,
+    /// It is moved to another host when its own is too full, if managers are configured to do that.
+    #[serde(default)]
+    pub(crate) balance: bool,
     /// The id of the one host that it may be on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{16}$")]
@@ -357,6 +374,7 @@ impl Constraints {
     pub(crate) fn from_record(record: record::Placement) -> Self {
         Self {
             evacuate: record.evacuate,
+            balance: record.balance,
             pin: record.pin.map(|host| format!("{:016x}", host.bits())),
             group: record.group,
             size: record.size,
@@ -369,6 +387,7 @@ impl Constraints {
         }
         Ok(record::Placement {
             evacuate: self.evacuate,
+            balance: self.balance,
             pin: self.pin.as_deref().map(host).transpose()?,
             group: text(&self.group)?,
             size: self.size,
@@ -701,7 +720,16 @@ impl Host {
             capacity: record.capacity,
             cost: record.cost,
             draining: record.draining,
+            load: None,
         }
+    }
+
+    pub(crate) fn with_load(mut self, load: Option<record::HostLoad>) -> Self {
+        self.load = load.map(|it| HostLoad {
+            cpu: it.cpu,
+            memory: it.memory,
+        });
+        self
     }
 }
 

@@ -207,7 +207,7 @@ pub(super) async fn put_rules(call: Call) -> Result<Answer, Problem> {
 }
 
 pub(super) async fn list_hosts(call: Call) -> Result<Answer, Problem> {
-    show::list(&call, "host/").await
+    show::list(&call, show::HOSTS).await
 }
 
 pub(super) async fn get_host(call: Call) -> Result<Answer, Problem> {

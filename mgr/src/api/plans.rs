@@ -26,6 +26,8 @@ pub(super) struct PlannedMove {
     pub(super) from: Option<String>,
     /// The id of the host that it would go to, or null: it has to stay.
     pub(super) to: Option<String>,
+    /// What that is good for, if it is to even hosts out: how full the hosts are.
+    pub(super) why: Option<String>,
     /// Why it would go to none of these.
     pub(super) refused: Vec<RefusedHost>,
 }
@@ -52,6 +54,7 @@ fn shown(choices: Vec<Choice>) -> PlanShown {
         node: it.node.to_string(),
         from: it.from.map(id),
         to: it.to.map(id),
+        why: it.relief.map(|relief| relief.to_string()),
         refused: it
             .refused
             .into_iter()
@@ -99,7 +102,8 @@ pub(super) async fn drain_host(call: Call) -> Result<Answer, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::placement::Refusal;
+    use crate::core::load::Load;
+    use crate::core::placement::{Host, Node, Refusal, World};
     use crate::core::NodeId;
 
     #[test]
@@ -110,6 +114,7 @@ mod tests {
             from: Some(host(1)),
             to: None,
             refused: vec![(host(1), Refusal::Same), (host(2), Refusal::Full(1))],
+            relief: None,
         };
         let value = serde_json::to_value(shown(vec![choice])).unwrap();
         assert_eq!(
@@ -118,10 +123,46 @@ mod tests {
                 "node": "0000000000000005",
                 "from": "fd00000a00000001",
                 "to": null,
+                "why": null,
                 "refused": [
                     {"host": "fd00000a00000001", "why": "the node is there"},
                     {"host": "fd00000a00000002", "why": "the host has room for 1 only"},
                 ],
+            }]})
+        );
+    }
+
+    #[test]
+    fn a_plan_says_what_a_move_is_good_for() {
+        let host = |n| ovnet_engine::Locator::new(0xfd00_000a, n).unwrap();
+        let mut world = World::default();
+        for (n, cpu) in [(1, 900), (2, 100)] {
+            let load = Some(Load { cpu, memory: 300 });
+            let alive = true;
+            let record = Host {
+                load,
+                alive,
+                ..Host::default()
+            };
+            world.host(host(n), record);
+        }
+        for id in [5, 6] {
+            let node = Node {
+                at: Some(host(1)),
+                size: id as u32 - 4,
+                ..Node::default()
+            };
+            world.node(NodeId(id), node);
+        }
+        let value = serde_json::to_value(shown(world.balance(10))).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!({"moves": [{
+                "node": "0000000000000005",
+                "from": "fd00000a00000001",
+                "to": "fd00000a00000002",
+                "why": "cpu 900 of 1000 where it is, cpu 400 of 1000 there with it",
+                "refused": [],
             }]})
         );
     }

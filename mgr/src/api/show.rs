@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ovnet_engine::Vni;
+use ovnet_engine::{Locator, Vni};
 use serde_json::Value;
 
 use super::call::{Answer, Call};
@@ -14,6 +14,11 @@ use super::problem::Problem;
 use super::token::Role;
 use crate::core::record::{self, Name};
 use crate::store::{Entry, Range};
+
+/// What the keys of hosts begin with.
+pub(super) const HOSTS: &str = "host/";
+/// And those of how busy they are.
+const LOADS: &str = "load/";
 
 /// An object.
 pub(crate) struct Shown {
@@ -29,6 +34,8 @@ pub(crate) struct Shown {
 pub(crate) struct Shower<'c> {
     call: &'c Call,
     organisations: BTreeMap<Vni, Option<String>>,
+    /// How busy hosts are, if that was read of many at once.
+    loads: Option<BTreeMap<Locator, record::HostLoad>>,
 }
 
 impl<'c> Shower<'c> {
@@ -36,6 +43,7 @@ impl<'c> Shower<'c> {
         Self {
             call,
             organisations: BTreeMap::new(),
+            loads: None,
         }
     }
 
@@ -58,6 +66,37 @@ impl<'c> Shower<'c> {
         Ok(organisation)
     }
 
+    /// How busy a host is.
+    async fn load(&self, host: Locator) -> Result<Option<record::HostLoad>, Problem> {
+        match &self.loads {
+            Some(loads) => Ok(loads.get(&host).copied()),
+            None => {
+                let load = self.call.record(&Name::Load(host)).await?;
+                Ok(load.map(|(load, _)| load))
+            }
+        }
+    }
+
+    /// Reads how busy these hosts are at once, before they are shown.
+    async fn read_loads(&mut self, hosts: &[Entry]) -> Result<(), Problem> {
+        let key = |host: &Entry| Some(host.key.strip_prefix(HOSTS.as_bytes())?.to_vec());
+        let ends = (hosts.first().and_then(key), hosts.last().and_then(key));
+        let (Some(first), Some(last)) = ends else {
+            return Ok(());
+        };
+        let of = |host: Vec<u8>, more: &[u8]| [LOADS.as_bytes(), &host, more].concat();
+        let range = Range::between(of(first, b""), of(last, b"\0"));
+        let found = self.call.state.store.range(&range, None, None).await?;
+        let loads = found.entries.iter().filter_map(|entry| {
+            match (Name::parse(&entry.key)?, record::decode(&entry.value)?) {
+                (Name::Load(host), load) => Some((host, load)),
+                _ => None,
+            }
+        });
+        self.loads = Some(loads.collect());
+        Ok(())
+    }
+
     /// The object that an entry is; `None` if it is none of the API's.
     pub(crate) async fn show(&mut self, entry: &Entry) -> Result<Option<Shown>, Problem> {
         let Some(name) = Name::parse(&entry.key) else {
@@ -73,11 +112,15 @@ impl<'c> Shower<'c> {
                 let organisation = Some(value.organisation.clone());
                 shown("network", vni.to_string(), organisation, &value)
             }),
-            Name::Host(host) => record::decode(&entry.value).map(|record| {
-                let value = model::Host::from_record(host, record);
-                let organisation = Some(value.organisation.clone());
-                shown("host", value.id.clone(), organisation, &value)
-            }),
+            Name::Host(host) => match record::decode(&entry.value) {
+                Some(record) => {
+                    let load = self.load(host).await?;
+                    let value = model::Host::from_record(host, record).with_load(load);
+                    let organisation = Some(value.organisation.clone());
+                    Some(shown("host", value.id.clone(), organisation, &value))
+                }
+                None => None,
+            },
             Name::Node(id) => match record::decode::<record::Node>(&entry.value) {
                 Some(record) => {
                     let organisation = self.organisation(record.vni).await?;
@@ -104,6 +147,7 @@ impl<'c> Shower<'c> {
             },
             Name::Epoch(_)
             | Name::Leader
+            | Name::Load(_)
             | Name::Manager(_)
             | Name::Placement(_)
             | Name::Session(_)
@@ -165,6 +209,9 @@ pub(crate) async fn list(call: &Call, prefix: &str) -> Result<Answer, Problem> {
             .range(&rest, revision, Some(limit + 1))
             .await?;
         revision = Some(page.revision);
+        if prefix == HOSTS {
+            shower.read_loads(&page.entries).await?;
+        }
         for entry in &page.entries {
             let Some(shown) = shower.show(entry).await? else {
                 continue;

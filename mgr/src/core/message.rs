@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 use ovnet_engine::{Locator, Mac, Vni};
 
+use super::load::Load;
 use super::moves::{MoveId, Reason, Seat, State, Step};
 use super::record::Rule;
 use super::{Generation, Key, NodeId};
@@ -107,6 +108,8 @@ pub struct Report {
     pub mappings: u32,
     /// Mappings asked for and not yet answered.
     pub pending: u32,
+    /// How busy the host was since the last report, if that could be measured.
+    pub load: Option<Load>,
     /// What validation refused, and how often.
     pub sightings: Vec<(Sighting, Key, u32)>,
 }

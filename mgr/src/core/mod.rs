@@ -17,6 +17,7 @@ mod clock;
 mod generation;
 mod key;
 pub mod lease;
+pub mod load;
 pub mod message;
 pub mod moves;
 pub mod placement;

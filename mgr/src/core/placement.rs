@@ -4,15 +4,22 @@
 //!
 //! A host that a node must not be on is refused for one named reason. Of those left the best is
 //! the nearest to where the node was, then the cheapest, then the emptiest, then the one with the
-//! lowest locator, so that the same world always gives the same choice. A plan is a list of
-//! choices, each made in the world that the ones before it lead to. Nothing here is carried out.
+//! lowest locator, so that the same world always gives the same choice; those that the node would
+//! load beyond their measure come last. A plan is a list of choices, each made in the world that
+//! the ones before it lead to. Nothing here is carried out.
+
+mod fill;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ovnet_engine::{Locator, Topology};
 
+use super::load::Load;
 use super::NodeId;
+pub use fill::{Fill, Measure};
 
 /// A host, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +34,8 @@ pub struct Host {
     pub alive: bool,
     /// What nodes on it take that are not in the [`World`].
     pub others: u32,
+    /// How busy it is, if that is known.
+    pub load: Option<Load>,
 }
 
 /// A node, as far as it matters here.
@@ -44,6 +53,8 @@ pub struct Node {
     pub moving: bool,
     /// Hosts that it was to be moved to not long ago, which came to nothing.
     pub failed: BTreeSet<Locator>,
+    /// It may be moved for no other reason than that its host is too full.
+    pub balance: bool,
 }
 
 /// Why a node must not be on a host.
@@ -90,6 +101,36 @@ pub struct Choice {
     pub to: Option<Locator>,
     /// Why it is none of these.
     pub refused: Vec<(Locator, Refusal)>,
+    /// What the move is good for, if it is to even hosts out.
+    pub relief: Option<Relief>,
+}
+
+/// How full the host is that a node is to leave, and how full the other one will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relief {
+    /// The one that it leaves, before.
+    pub from: Fill,
+    /// The one that it goes to, after.
+    pub to: Fill,
+}
+
+impl fmt::Display for Relief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} where it is, {} there with it", self.from, self.to)
+    }
+}
+
+/// When hosts are evened out without anybody's asking for each move.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// Only hosts that are fuller than so many thousandths are relieved.
+    pub above: u32,
+    /// The other host stays by so many thousandths less full than the first one was.
+    pub margin: u32,
+    /// Nothing leaves these hosts or goes to them.
+    pub resting: BTreeSet<Locator>,
+    /// These nodes stay.
+    pub settled: BTreeSet<NodeId>,
 }
 
 /// All hosts and nodes.
@@ -150,9 +191,18 @@ impl World {
         self.nodes.insert(id, node);
     }
 
-    /// Puts a node elsewhere.
+    /// Puts a node elsewhere. It takes along its share of the load.
     pub fn put(&mut self, id: NodeId, to: Locator) {
         if let Some(mut node) = self.nodes.remove(&id) {
+            let share = self.share(&node);
+            for (at, change) in [
+                (node.at, Load::without as fn(Load, Load) -> Load),
+                (Some(to), Load::with),
+            ] {
+                if let Some(host) = at.and_then(|at| self.hosts.get_mut(&at)) {
+                    host.load = host.load.map(|load| change(load, share));
+                }
+            }
             if let Some(at) = node.at.replace(to) {
                 if let Some(used) = self.used.get_mut(&at) {
                     *used -= node.size;
@@ -175,13 +225,36 @@ impl World {
         self.residents.get(&host).into_iter().flatten().copied()
     }
 
-    /// How full a host is, in thousandths; one that takes anything counts its nodes.
-    fn fill(&self, at: Locator, more: u32) -> u64 {
-        let used = u64::from(self.used(at)) + u64::from(more);
-        match self.hosts.get(&at).map_or(0, |host| host.capacity) {
-            0 => used,
-            capacity => used * 1000 / u64::from(capacity),
-        }
+    /// What a node has to do with the load of its host: as much as its size of all sizes there.
+    /// Nothing better is known, and hosts are taken to be as strong as each other.
+    fn share(&self, node: &Node) -> Load {
+        let load = node
+            .at
+            .and_then(|at| Some((self.hosts.get(&at)?.load?, self.used(at))));
+        load.map_or_else(Load::default, |(load, all)| load.share(node.size, all))
+    }
+
+    /// How full a host is.
+    fn fill(&self, at: Locator) -> Fill {
+        let host = self.hosts.get(&at);
+        let (capacity, load) = host.map_or((0, None), |host| (host.capacity, host.load));
+        Fill::new(capacity, self.used(at), load)
+    }
+
+    /// How full it is with a node that is elsewhere.
+    fn fill_with(&self, at: Locator, node: &Node) -> Fill {
+        let host = self.hosts.get(&at);
+        let (capacity, load) = host.map_or((0, None), |host| (host.capacity, host.load));
+        let load = load.map(|load| load.with(self.share(node)));
+        Fill::new(capacity, self.used(at).saturating_add(node.size), load)
+    }
+
+    /// How full it is without a node that is there.
+    fn fill_without(&self, at: Locator, node: &Node) -> Fill {
+        let host = self.hosts.get(&at);
+        let (capacity, load) = host.map_or((0, None), |host| (host.capacity, host.load));
+        let load = load.map(|load| load.without(self.share(node)));
+        Fill::new(capacity, self.used(at).saturating_sub(node.size), load)
     }
 
     /// Why a node must not be on a host, if it must not.
@@ -213,6 +286,7 @@ impl World {
             from: None,
             to: None,
             refused: Vec::new(),
+            relief: None,
         };
         let Some(node) = self.nodes.get(&id) else {
             return choice;
@@ -225,7 +299,8 @@ impl World {
                 continue;
             }
             let far = node.at.map_or(0, |from| distance(from, at));
-            let rank = (far, host.cost, self.fill(at, node.size), at);
+            let fill = self.fill_with(at, node);
+            let rank = (fill.is_over(), far, host.cost, fill.rank(), at);
             if best.is_none_or(|best| rank < best) {
                 best = Some(rank);
             }
@@ -274,14 +349,16 @@ impl World {
         nodes.into_iter().map(choose).collect()
     }
 
-    /// Evens out how full the hosts are, by at most so many moves: from the fullest to wherever a
-    /// node leaves both less full than the fullest was.
+    /// Evens out how full the hosts are, by at most so many moves: from the fullest that can be
+    /// relieved to wherever a node leaves both less full than the first one was.
     #[must_use]
     pub fn balance(&self, moves: usize) -> Vec<Choice> {
         let mut world = self.clone();
         let mut plan = Vec::new();
         while plan.len() < moves {
-            let Some(choice) = world.relieve() else {
+            let fullest = world.fullest();
+            let choice = |from: Locator| world.relieve(from, 0, |_, _| true, |_| true);
+            let Some(choice) = fullest.into_iter().find_map(choice) else {
                 break;
             };
             if let Some(to) = choice.to {
@@ -292,40 +369,93 @@ impl World {
         plan
     }
 
-    fn relieve(&self) -> Option<Choice> {
-        let usable = |(_, host): &(&Locator, &Host)| host.alive && !host.draining;
-        let (&fullest, _) = self
+    /// Relieves each host that is too full by one node that may be moved for that. What is not
+    /// measured, in loads or by a capacity, is neither a reason nor a place to go to.
+    #[must_use]
+    pub fn relief(&self, bounds: &Bounds) -> Vec<Choice> {
+        let mut world = self.clone();
+        let mut resting = bounds.resting.clone();
+        let mut plan = Vec::new();
+        for from in self.fullest() {
+            let fill = world.fill(from);
+            let full = fill.is_measured() && fill.thousandths > u64::from(bounds.above);
+            if !full || resting.contains(&from) {
+                continue;
+            }
+            let may = |id, node: &Node| node.balance && !bounds.settled.contains(&id);
+            let open = |at| !resting.contains(&at) && world.fill(at).is_measured();
+            let Some(choice) = world.relieve(from, bounds.margin, may, open) else {
+                continue;
+            };
+            if let Some(to) = choice.to {
+                world.put(choice.node, to);
+                resting.extend([from, to]);
+            }
+            plan.push(choice);
+        }
+        plan
+    }
+
+    /// The hosts that nodes may leave to even them out, the fullest first.
+    fn fullest(&self) -> Vec<Locator> {
+        let usable = self
             .hosts
             .iter()
-            .filter(usable)
-            .max_by_key(|(at, _)| (self.fill(**at, 0), std::cmp::Reverse(**at)))?;
-        let most = self.fill(fullest, 0);
+            .filter(|(_, host)| host.alive && !host.draining);
+        let mut order: Vec<_> = usable
+            .map(|(at, _)| (std::cmp::Reverse(self.fill(*at).thousandths), *at))
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The node of a host, of those that may go, and the place for it, of those that are open,
+    /// which together leave the fuller of both hosts the least full.
+    fn relieve(
+        &self,
+        from: Locator,
+        margin: u32,
+        may: impl Fn(NodeId, &Node) -> bool,
+        open: impl Fn(Locator) -> bool,
+    ) -> Option<Choice> {
+        let before = self.fill(from);
         let mut best = None;
-        for id in self.residents(fullest) {
+        for id in self.residents(from) {
             let node = &self.nodes[&id];
-            if node.moving {
+            let left = self.fill_without(from, node).thousandths;
+            if node.moving || !may(id, node) || left >= before.thousandths {
                 continue;
             }
             for (&at, host) in &self.hosts {
-                if self.refuses(at, host, node).is_none() {
-                    let rank = (self.fill(at, node.size), distance(fullest, at), id, at);
-                    if rank.0 < most && best.is_none_or(|best| rank < best) {
-                        best = Some(rank);
-                    }
+                if self.refuses(at, host, node).is_some() || !open(at) {
+                    continue;
+                }
+                let there = self.fill_with(at, node).thousandths;
+                let rank = (left.max(there), there, distance(from, at), id, at);
+                if there < before.thousandths
+                    && there + u64::from(margin) <= before.thousandths
+                    && best.is_none_or(|best| rank < best)
+                {
+                    best = Some(rank);
                 }
             }
         }
-        let (.., id, at) = best?;
+        let (.., node, to) = best?;
         Some(Choice {
-            node: id,
-            from: Some(fullest),
-            to: Some(at),
+            node,
+            from: Some(from),
+            to: Some(to),
             refused: Vec::new(),
+            relief: Some(Relief {
+                from: before,
+                to: self.fill_with(to, &self.nodes[&node]),
+            }),
         })
     }
 
     /// Empties as many hosts as can be emptied wholly, the emptiest and most expensive first, onto
-    /// hosts that have nodes already; by at most so many moves.
+    /// hosts that have nodes already and are not loaded beyond their measure by that; by at most so
+    /// many moves.
     #[must_use]
     pub fn consolidate(&self, moves: usize) -> Vec<Choice> {
         let mut world = self.clone();
@@ -352,7 +482,8 @@ impl World {
                 continue;
             }
             let choices = tried.place(leaving);
-            let all = choices.iter().all(|choice| choice.to.is_some());
+            let fits = |to| !tried.fill(to).is_over();
+            let all = choices.iter().all(|choice| choice.to.is_some_and(fits));
             if !all || plan.len() + choices.len() > moves {
                 continue;
             }
@@ -365,284 +496,5 @@ impl World {
             plan.extend(choices);
         }
         plan
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(locale: u8, area: u8, rack: u8, host: u8) -> Locator {
-        let topology = Topology::Host {
-            locale,
-            area,
-            rack,
-            host,
-        };
-        Locator::new(0xfd00_000a, topology.encode().unwrap()).unwrap()
-    }
-
-    fn rack(host: u8) -> Locator {
-        at(1, 1, 1, host)
-    }
-
-    fn host(capacity: u32) -> Host {
-        Host {
-            capacity,
-            alive: true,
-            ..Host::default()
-        }
-    }
-
-    fn node(on: Locator, size: u32) -> Node {
-        Node {
-            at: Some(on),
-            size,
-            ..Node::default()
-        }
-    }
-
-    fn world(hosts: &[(Locator, Host)], nodes: &[(u64, Node)]) -> World {
-        let mut world = World::default();
-        for (at, host) in hosts {
-            world.host(*at, host.clone());
-        }
-        for (id, node) in nodes {
-            world.node(NodeId(*id), node.clone());
-        }
-        world
-    }
-
-    fn moves(plan: &[Choice]) -> Vec<(u64, Option<Locator>)> {
-        plan.iter().map(|it| (it.node.0, it.to)).collect()
-    }
-
-    #[test]
-    fn the_nearest_is_chosen_then_the_cheapest_then_the_emptiest() {
-        let (near, far) = (at(1, 1, 2, 1), at(1, 2, 1, 1));
-        let mut hosts = vec![(rack(1), host(10)), (near, host(10)), (far, host(10))];
-        let one = [(1, node(rack(1), 1))];
-        assert_eq!(world(&hosts, &one).choose(NodeId(1)).to, Some(near));
-        // One on the same rack is nearer, whatever it costs.
-        hosts.push((
-            rack(2),
-            Host {
-                cost: 9,
-                ..host(10)
-            },
-        ));
-        assert_eq!(world(&hosts, &one).choose(NodeId(1)).to, Some(rack(2)));
-        hosts.push((
-            rack(3),
-            Host {
-                cost: 8,
-                ..host(10)
-            },
-        ));
-        assert_eq!(world(&hosts, &one).choose(NodeId(1)).to, Some(rack(3)));
-        // Of equals the emptier one, and of those the first.
-        hosts.push((
-            rack(4),
-            Host {
-                cost: 8,
-                ..host(20)
-            },
-        ));
-        let two = [(1, node(rack(1), 1)), (2, node(rack(3), 1))];
-        assert_eq!(world(&hosts, &two).choose(NodeId(1)).to, Some(rack(4)));
-        hosts.push((
-            rack(5),
-            Host {
-                cost: 8,
-                ..host(20)
-            },
-        ));
-        assert_eq!(world(&hosts, &two).choose(NodeId(1)).to, Some(rack(4)));
-    }
-
-    #[test]
-    fn every_other_host_is_refused_for_one_reason() {
-        let hosts = [
-            (rack(1), host(0)),
-            (
-                rack(2),
-                Host {
-                    alive: false,
-                    ..host(0)
-                },
-            ),
-            (
-                rack(3),
-                Host {
-                    draining: true,
-                    ..host(0)
-                },
-            ),
-            (rack(4), host(0)),
-            (
-                rack(5),
-                Host {
-                    others: 1,
-                    ..host(6)
-                },
-            ),
-            (rack(6), host(0)),
-        ];
-        let grouped = |on, size| Node {
-            group: "g".into(),
-            ..node(on, size)
-        };
-        let nodes = [
-            (
-                1,
-                Node {
-                    failed: BTreeSet::from([rack(6)]),
-                    ..grouped(rack(1), 3)
-                },
-            ),
-            (2, grouped(rack(4), 1)),
-            (3, node(rack(5), 3)),
-        ];
-        let choice = world(&hosts, &nodes).choose(NodeId(1));
-        let refused = [
-            (rack(1), Refusal::Same),
-            (rack(2), Refusal::Dead),
-            (rack(3), Refusal::Draining),
-            (rack(4), Refusal::Group(NodeId(2))),
-            (rack(5), Refusal::Full(2)),
-            (rack(6), Refusal::Failed),
-        ];
-        assert_eq!((choice.to, &choice.refused[..]), (None, &refused[..]));
-        let mut pinned = nodes.clone();
-        pinned[0].1.pin = Some(rack(5));
-        pinned[0].1.size = 2;
-        let world = world(&hosts, &pinned);
-        let choice = world.choose(NodeId(1));
-        assert_eq!(choice.to, Some(rack(5)));
-        assert_eq!(choice.refused[1], (rack(2), Refusal::Pinned(rack(5))));
-        assert_eq!(world.check(NodeId(1), rack(5)), Ok(()));
-        assert_eq!(
-            world.check(NodeId(1), rack(4)),
-            Err(Refusal::Pinned(rack(5)))
-        );
-        assert_eq!(world.check(NodeId(9), rack(4)), Err(Refusal::Dead));
-    }
-
-    #[test]
-    fn a_drain_fills_others_as_far_as_they_have_room() {
-        let hosts = [(rack(1), host(0)), (rack(2), host(4)), (rack(3), host(3))];
-        let nodes = [
-            (1, node(rack(1), 1)),
-            (2, node(rack(1), 3)),
-            (3, node(rack(1), 3)),
-            (4, node(rack(1), 3)),
-            (
-                5,
-                Node {
-                    moving: true,
-                    ..node(rack(1), 1)
-                },
-            ),
-        ];
-        let plan = world(&hosts, &nodes).drain(rack(1));
-        assert_eq!(
-            moves(&plan),
-            [
-                (2, Some(rack(2))),
-                (3, Some(rack(3))),
-                (4, None),
-                (1, Some(rack(2)))
-            ]
-        );
-        let full = [
-            (rack(1), Refusal::Same),
-            (rack(2), Refusal::Full(1)),
-            (rack(3), Refusal::Full(0)),
-        ];
-        assert_eq!(plan[2].refused, full);
-        // No two of a group come together by the drain.
-        let group = |id: u64| {
-            let group = "g".to_owned();
-            (
-                id,
-                Node {
-                    group,
-                    ..node(rack(1), 1)
-                },
-            )
-        };
-        let plan = world(&hosts, &[group(1), group(2), group(3)]).drain(rack(1));
-        assert_eq!(
-            moves(&plan),
-            [(1, Some(rack(2))), (2, Some(rack(3))), (3, None)]
-        );
-    }
-
-    #[test]
-    fn balancing_ends_and_makes_no_host_fuller_than_the_fullest_was() {
-        let hosts = [
-            (rack(1), host(10)),
-            (rack(2), host(10)),
-            (rack(3), host(10)),
-        ];
-        let nodes: Vec<_> = (0..9).map(|id| (id, node(rack(1), 1))).collect();
-        let world_before = world(&hosts, &nodes);
-        let plan = world_before.balance(100);
-        assert_eq!(plan.len(), 6);
-        let to = |at| plan.iter().filter(|it| it.to == Some(at)).count();
-        assert_eq!((to(rack(2)), to(rack(3))), (3, 3));
-        assert_eq!(world_before.balance(2).len(), 2);
-        // A node that would only make another host the fullest stays.
-        let big = [(1, node(rack(1), 8)), (2, node(rack(2), 1))];
-        assert_eq!(world(&hosts[..2], &big).balance(100), []);
-    }
-
-    #[test]
-    fn consolidation_empties_whole_hosts_or_leaves_them() {
-        let hosts = [
-            (rack(1), host(4)),
-            (rack(2), host(4)),
-            (rack(3), host(4)),
-            (rack(4), host(4)),
-        ];
-        let nodes = [
-            (1, node(rack(1), 3)),
-            (2, node(rack(2), 2)),
-            (3, node(rack(3), 1)),
-        ];
-        // The emptiest goes to one that is not; nothing goes to the empty one.
-        let plan = world(&hosts, &nodes).consolidate(100);
-        assert_eq!(moves(&plan), [(3, Some(rack(2)))]);
-        assert_eq!(world(&hosts, &nodes).consolidate(0), []);
-        let two = [
-            (1, node(rack(1), 3)),
-            (2, node(rack(2), 1)),
-            (3, node(rack(2), 1)),
-        ];
-        // One of the two would have to stay.
-        assert_eq!(world(&hosts, &two).consolidate(100), []);
-    }
-
-    #[test]
-    fn hosts_are_as_far_apart_as_their_topology_says() {
-        let here = at(1, 1, 1, 1);
-        let rack = |locale, rack| {
-            let topology = Topology::Rack { locale, rack };
-            Locator::new(0xfd00_000a, topology.encode().unwrap()).unwrap()
-        };
-        for (other, apart) in [
-            (at(1, 1, 1, 2), 0),
-            (at(1, 1, 2, 1), 1),
-            (at(1, 2, 1, 1), 2),
-            (at(2, 1, 1, 1), 3),
-            (rack(1, 1), 4),
-            (Locator::new(0xfd00_000b, here.bits() as u32).unwrap(), 5),
-        ] {
-            assert_eq!(distance(here, other), apart, "{other}");
-            assert_eq!(distance(other, here), apart, "{other}");
-        }
-        assert_eq!(distance(rack(1, 1), rack(1, 1)), 0);
-        assert_eq!(distance(rack(1, 1), rack(1, 2)), 1);
-        assert_eq!(distance(rack(1, 1), rack(2, 1)), 3);
     }
 }

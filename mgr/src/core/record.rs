@@ -8,6 +8,7 @@
 //! | `epoch/LOCATOR` | [`Epoch`]: the boot of a host that may claim nodes |
 //! | `host/LOCATOR` | [`Host`] |
 //! | `leader` | the id of the leading manager, bound to its lease |
+//! | `load/LOCATOR` | [`HostLoad`]: how busy a connected host is, bound to the lease of its manager |
 //! | `manager/ID` | [`Manager`]: a manager that is alive, bound to its lease |
 //! | `mapping/VNI/ADDRESS` | [`Mapping`]: whose an address is, and where that node is |
 //! | `move/ID` | [`Move`]: one that is under way, or ended not long ago |
@@ -19,6 +20,7 @@
 //! | `term` | [`Term`] |
 
 mod lease;
+mod load;
 mod moves;
 
 use std::fmt;
@@ -32,6 +34,7 @@ use super::moves::MoveId;
 use super::{Key, NodeId};
 use crate::store::Range;
 pub use lease::{Placement, Session};
+pub use load::HostLoad;
 pub use moves::{Manager, Move};
 
 /// The key of [`Term`].
@@ -48,6 +51,8 @@ pub enum Name {
     Host(Locator),
     /// The leader's id.
     Leader,
+    /// A [`HostLoad`].
+    Load(Locator),
     /// A [`Manager`].
     Manager(u32),
     /// A [`Mapping`].
@@ -76,6 +81,7 @@ impl Name {
             Name::Epoch(host) => format!("epoch/{:016x}", host.bits()).into_bytes(),
             Name::Host(host) => format!("host/{:016x}", host.bits()).into_bytes(),
             Name::Leader => LEADER.to_vec(),
+            Name::Load(host) => format!("load/{:016x}", host.bits()).into_bytes(),
             Name::Manager(id) => format!("manager/{id:08x}").into_bytes(),
             Name::Mapping(key) => mapping_key(*key).to_vec(),
             Name::Move(id) => format!("move/{id}").into_bytes(),
@@ -106,6 +112,7 @@ impl Name {
         match kind {
             "epoch" => Some(Name::Epoch(locator(rest)?)),
             "host" => Some(Name::Host(locator(rest)?)),
+            "load" => Some(Name::Load(locator(rest)?)),
             "manager" => Some(Name::Manager(hex(rest, 8)? as u32)),
             "move" => Some(Name::Move(rest.parse().ok()?)),
             "network" => Some(Name::Network(network(rest)?)),
@@ -573,6 +580,7 @@ mod tests {
             Name::Epoch(host(1)),
             Name::Host(host(2)),
             Name::Leader,
+            Name::Load(host(4)),
             Name::Manager(7),
             Name::Mapping(key),
             Name::Move(MoveId(0xabc)),

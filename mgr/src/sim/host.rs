@@ -11,12 +11,19 @@ use super::kernel::{Found, Kernel};
 use super::{AgentEvent, Broken, Event, Packet, World};
 use crate::core::agent::kernel::{Event as KernelEvent, Operation, Place};
 use crate::core::agent::{Image, Inherited, Input, Output};
+use crate::core::load::Load;
 use crate::core::moves::Seat;
 use crate::core::shard::SessionId;
 use crate::core::{Agent, Key, NodeId, Time};
 
 /// When a port is taken away that a node was to get which did not come.
 const LEFT: Duration = Duration::from_secs(15);
+
+/// Hosts are busy for so long at a time.
+const TURN: Duration = Duration::from_secs(8);
+
+/// Before the end their loads are written, which takes ten seconds at most.
+const SILENCE: Duration = Duration::from_secs(12);
 
 /// A host.
 #[derive(Debug)]
@@ -287,12 +294,34 @@ impl World {
                         }
                     }
                 }
+                Output::Measure => {
+                    let load = self.load_of(host);
+                    self.agent_input(host, Input::Measured(load))?;
+                }
                 // Nodes are moved by the simulator itself.
                 Output::Executor(_) | Output::ExecutorSay(..) | Output::Network(_) => {}
             }
         }
         self.plan_wake(host);
         Ok(())
+    }
+
+    /// Hosts are busy in turn, each for some time. All are idle in the end, and then say no more, so
+    /// that nothing is written any more when everything is looked at. They say nothing where no node
+    /// is moved for it.
+    fn load_of(&mut self, host: u32) -> Option<Load> {
+        let end = Time::default() + self.scenario.busy + self.scenario.quiet;
+        if self.scenario.balanced == 0 || self.now + SILENCE >= end {
+            return None;
+        }
+        let turn = u64::from(host) + self.now.micros() / TURN.as_micros() as u64;
+        let busy = !self.resting && turn % 2 == 0;
+        let most = if busy { 1000 } else { 200 };
+        let mut part = || most - self.loads.below(200) as u32;
+        Some(Load {
+            cpu: part(),
+            memory: part() / 2,
+        })
     }
 
     fn plan_wake(&mut self, host: u32) {

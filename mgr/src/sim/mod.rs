@@ -74,6 +74,8 @@ pub struct Stats {
     pub returned: u64,
     /// Moves of nodes that were begun.
     pub moves: u64,
+    /// Of these, moves of nodes whose hosts were too full.
+    pub balanced: u64,
     /// Moves that settled.
     pub settled: u64,
     /// Moves that were aborted.
@@ -241,6 +243,8 @@ enum Wound {
 struct World {
     scenario: Scenario,
     random: Random,
+    /// Apart, so that loads change nothing but what follows from them.
+    loads: Random,
     now: Time,
     queue: Queue<Event>,
     store: Store,
@@ -272,6 +276,7 @@ impl World {
     fn new(scenario: Scenario) -> World {
         let mut world = World {
             random: Random::new(scenario.seed),
+            loads: Random::new(scenario.seed),
             now: Time::default(),
             queue: Queue::new(),
             store: Store::default(),
@@ -413,6 +418,7 @@ impl World {
         match it.state {
             State::Prepare if it.peers.is_none() || it.reason == Reason::Failure => {
                 self.stats.moves += 1;
+                self.stats.balanced += u64::from(it.reason == Reason::Balance);
                 self.moves.push(id);
                 let to = self.by_locator[&it.to.host];
                 // Some nodes never get their port.

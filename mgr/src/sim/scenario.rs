@@ -39,6 +39,8 @@ pub struct Scenario {
     pub packets: u32,
     /// One in so many nodes may be started elsewhere when its host dies; 0 for none.
     pub guarded: u64,
+    /// One in so many nodes may be moved because its host is too full; 0 for none.
+    pub balanced: u64,
     /// Something that crashes at a certain step, besides.
     pub crash: Option<(u64, Victim)>,
     /// Keep what happens, for [`super::Failure::trace`].
@@ -77,6 +79,7 @@ impl Scenario {
         let queue = one_in([2, 16, 1024]) as usize;
         let rate = one_in([20, 1000, 100_000]) as u32;
         let guarded = one_in([0, 2, 5]);
+        let balanced = one_in([0, 1, 3]);
         let millis = Duration::from_millis;
         Scenario {
             seed,
@@ -94,6 +97,7 @@ impl Scenario {
             bursts: millis(20),
             packets: 6,
             guarded,
+            balanced,
             crash: None,
             trace: false,
             agent: agent::Config {
@@ -131,6 +135,12 @@ impl Scenario {
                 tries: 10,
                 campaign: millis(100),
                 emptying: shard::Emptying::default(),
+                balance: Some(shard::Balance {
+                    rest: Duration::from_secs(2),
+                    stay: Duration::from_secs(4),
+                    interval: millis(500),
+                    ..shard::Balance::above(600)
+                }),
                 moves: shard::Patience {
                     prepare: Duration::from_secs(3),
                     armed: Duration::from_secs(6),
@@ -163,6 +173,7 @@ impl Scenario {
             bursts: Duration::from_micros(500),
             packets: 16,
             guarded: 0,
+            balanced: 0,
             crash: None,
             trace: false,
             agent: agent::Config {

@@ -84,11 +84,13 @@ impl World {
                 moving: None,
             };
             self.store.begin_with(Name::Node(id), record::encode(&node));
-            if self.scenario.guarded > 0 && u64::from(i) % self.scenario.guarded == 0 {
-                let placement = Placement {
-                    evacuate: true,
-                    ..Placement::default()
-                };
+            let one_in = |many: u64| many > 0 && u64::from(i) % many == 0;
+            let placement = Placement {
+                evacuate: one_in(self.scenario.guarded),
+                balance: one_in(self.scenario.balanced),
+                ..Placement::default()
+            };
+            if placement != Placement::default() {
                 self.store
                     .begin_with(Name::Placement(id), record::encode(&placement));
             }

@@ -11,6 +11,7 @@ use std::net::Ipv4Addr;
 use ovnet_engine::{Locator, Mac, Vni};
 
 use super::generated as wire;
+use crate::core::load::{Load, WHOLE};
 use crate::core::message::{
     Claim, Denial, Report, Settings, Sighting, ToAgent, ToManager, Verdict,
 };
@@ -127,6 +128,10 @@ pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
                 ports: report.ports,
                 mappings: report.mappings,
                 pending: report.pending,
+                load: report.load.map(|it| wire::Load {
+                    cpu: it.cpu,
+                    memory: it.memory,
+                }),
                 sightings: report.sightings.into_iter().map(sighting).collect(),
             })
         }
@@ -141,6 +146,11 @@ pub(super) fn to_manager(message: ToManager) -> wire::ToManager {
     wire::ToManager {
         message: Some(message),
     }
+}
+
+/// No host is busier than it can be.
+fn read_load(wire::Load { cpu, memory }: wire::Load) -> Option<Load> {
+    (cpu.max(memory) <= WHOLE).then_some(Load { cpu, memory })
 }
 
 /// A message of an agent, from the wire.
@@ -190,6 +200,10 @@ pub(super) fn read_to_manager(message: wire::ToManager) -> Option<ToManager> {
                 ports: it.ports,
                 mappings: it.mappings,
                 pending: it.pending,
+                load: match it.load {
+                    Some(load) => Some(read_load(load)?),
+                    None => None,
+                },
                 sightings: it
                     .sightings
                     .into_iter()
@@ -515,6 +529,10 @@ mod tests {
             ports: 1,
             mappings: 2,
             pending: 3,
+            load: Some(Load {
+                cpu: 0,
+                memory: 1000,
+            }),
             sightings,
         };
         let address = Ipv4Addr::new(10, 0, 0, 9);
@@ -539,6 +557,7 @@ mod tests {
             ToManager::Forget(vec![at(1), at(2)]),
             ToManager::Ack(u32::MAX),
             ToManager::Report(report),
+            ToManager::Report(Report::default()),
             ToManager::Beat(u32::MAX),
             ToManager::Guarded(4),
         ] {
@@ -669,6 +688,17 @@ mod tests {
             read_to_manager(message(Some(Message::Release(release)))),
             None
         );
+        for (cpu, memory) in [(1001, 0), (0, 1001)] {
+            let load = Some(wire::Load { cpu, memory });
+            let report = wire::to_manager::Report {
+                load,
+                ..Default::default()
+            };
+            assert_eq!(
+                read_to_manager(message(Some(Message::Report(report)))),
+                None
+            );
+        }
         assert_eq!(read_mac(&[1, 2, 3]), None);
         assert_eq!(
             read_span(Some(wire::Span {

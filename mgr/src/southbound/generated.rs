@@ -101,6 +101,14 @@ pub mod sighting {
         }
     }
 }
+/// How busy a host is, in thousandths of the whole host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Load {
+    #[prost(uint32, tag = "1")]
+    pub cpu: u32,
+    #[prost(uint32, tag = "2")]
+    pub memory: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToManager {
     #[prost(
@@ -162,6 +170,9 @@ pub mod to_manager {
         pub pending: u32,
         #[prost(message, repeated, tag = "4")]
         pub sightings: ::prost::alloc::vec::Vec<super::Sighting>,
+        /// None if it could not be measured.
+        #[prost(message, optional, tag = "5")]
+        pub load: ::core::option::Option<super::Load>,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Step {

@@ -13,8 +13,8 @@ use crate::api::Refusals;
 use crate::core::message::{ToAgent, ToManager};
 use crate::core::placement::Choice;
 use crate::core::shard::{
-    Alarm, Config, Counters, Done, Flight, Input, Order, Output, Plan, Refusal, SessionId, Shard,
-    Terms,
+    Alarm, Balance, Config, Counters, Done, Flight, Input, Order, Output, Plan, Refusal, SessionId,
+    Shard, Terms,
 };
 use crate::core::{record, Time};
 use crate::metrics::Metrics;
@@ -146,6 +146,7 @@ impl Engine {
     /// An engine on a store, and the way to reach it.
     pub(crate) fn new(
         store: Arc<dyn Store>,
+        balance: Option<Balance>,
         refusals: Refusals,
         metrics: Metrics,
     ) -> (Self, Handle) {
@@ -156,6 +157,7 @@ impl Engine {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let config = Config {
             wall: wall.unwrap_or_default().as_millis() as u64,
+            balance,
             ..Config::default()
         };
         let shard = Shard::new(config, id, seed, Time::from_micros(0));

@@ -10,7 +10,7 @@ use super::change::{self, Change, Which};
 use super::{placement, sides, text, Server};
 use crate::failure::Failure;
 use crate::host::Command;
-use crate::output::{Object, Output, Row};
+use crate::output::{Object, Output, Row, NONE};
 use crate::prefix;
 
 /// What a manager can be told of a host, and the host not.
@@ -134,6 +134,7 @@ fn make(host: Locator, set: &Set, before: Option<Object>) -> Result<Object, Fail
         (Some(mut before), _) => {
             before.remove("id");
             before.remove("locator");
+            before.remove("load");
             before
         }
         (None, Some(_)) => {
@@ -161,6 +162,16 @@ fn make(host: Locator, set: &Set, before: Option<Object>) -> Result<Object, Fail
 
 struct Host(Object);
 
+impl Host {
+    /// How busy it is: in thousandths, as all shares here are.
+    fn load(&self) -> String {
+        match self.0.get("load").and_then(Value::as_object) {
+            Some(load) => format!("cpu {}, memory {}", text(load, "cpu"), text(load, "memory")),
+            None => NONE.to_owned(),
+        }
+    }
+}
+
 impl Row for Host {
     const COLUMNS: &'static [&'static str] = &[
         "LOCATOR",
@@ -170,6 +181,7 @@ impl Row for Host {
         "CAPACITY",
         "COST",
         "DRAINING",
+        "LOAD",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -177,7 +189,7 @@ impl Row for Host {
         ["locator", "id", "name", "organisation", "capacity", "cost"]
             .iter()
             .map(|key| text(&self.0, key))
-            .chain([if draining { "yes" } else { "no" }.to_owned()])
+            .chain([if draining { "yes" } else { "no" }.to_owned(), self.load()])
             .collect()
     }
 

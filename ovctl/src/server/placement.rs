@@ -50,6 +50,9 @@ pub(crate) struct Set {
     /// manager
     #[arg(long, value_name = "yes|no", value_parser = sides::yes)]
     evacuate: Option<bool>,
+    /// Whether it may be moved because its host is too full, if managers are configured to do that
+    #[arg(long, value_name = "yes|no", value_parser = sides::yes)]
+    balance: Option<bool>,
     /// The one host that it may be on, by its /64 or its id; none for any
     #[arg(long, value_name = "HOST|none", value_parser = pin)]
     pin: Option<Pin>,
@@ -121,8 +124,10 @@ impl Command {
 impl Set {
     /// What is said of the node, with what is to be said of it now.
     fn made_of(&self, mut object: Object) -> Object {
-        if let Some(evacuate) = self.evacuate {
-            object.insert("evacuate".into(), evacuate.into());
+        for (key, value) in [("evacuate", self.evacuate), ("balance", self.balance)] {
+            if let Some(value) = value {
+                object.insert(key.into(), value.into());
+            }
         }
         if let Some(Pin(pin)) = self.pin {
             object.remove("pin");
@@ -158,13 +163,18 @@ pub(super) fn show(mut plan: Object, output: &mut Output<'_>) -> Result<(), Fail
 struct Placement(Object);
 
 impl Row for Placement {
-    const COLUMNS: &'static [&'static str] = &["NODE", "EVACUATE", "PIN", "GROUP", "SIZE"];
+    const COLUMNS: &'static [&'static str] =
+        &["NODE", "EVACUATE", "BALANCE", "PIN", "GROUP", "SIZE"];
 
     fn cells(&self) -> Vec<String> {
-        let evacuate = self.0.get("evacuate") == Some(&Value::Bool(true));
+        let yes = |key| match self.0.get(key) {
+            Some(Value::Bool(true)) => "yes".to_owned(),
+            _ => "no".to_owned(),
+        };
         vec![
             text(&self.0, "node"),
-            if evacuate { "yes" } else { "no" }.to_owned(),
+            yes("evacuate"),
+            yes("balance"),
             host::cell(&self.0, "pin"),
             text(&self.0, "group"),
             text(&self.0, "size"),
@@ -180,7 +190,7 @@ impl Row for Placement {
 struct Planned(Object);
 
 impl Row for Planned {
-    const COLUMNS: &'static [&'static str] = &["NODE", "FROM", "TO", "WHY NOWHERE"];
+    const COLUMNS: &'static [&'static str] = &["NODE", "FROM", "TO", "WHY"];
 
     fn cells(&self) -> Vec<String> {
         let stays = self.0.get("to").is_none_or(Value::is_null);
@@ -189,7 +199,9 @@ impl Row for Planned {
             let it = it.as_object().filter(|_| stays)?;
             Some(format!("{}: {}", host::cell(it, "host"), text(it, "why")))
         });
-        let why = why.collect::<Vec<_>>().join("; ");
+        // What it is good for, or why it is not to be had.
+        let good = self.0.get("why").and_then(Value::as_str).map(str::to_owned);
+        let why = good.into_iter().chain(why).collect::<Vec<_>>().join("; ");
         vec![
             text(&self.0, "node"),
             host::cell(&self.0, "from"),
@@ -220,6 +232,7 @@ mod tests {
         let set = |pin, group: Option<&str>| Set {
             node: 0xaa,
             evacuate: None,
+            balance: Some(true),
             pin,
             group: group.map(str::to_owned),
             size: Some(2),
@@ -227,19 +240,22 @@ mod tests {
         };
         assert_eq!(
             Value::Object(set(None, None).made_of(object(said.clone()))),
-            json!({"evacuate": true, "pin": "fd00000a00010001", "group": "db", "size": 2})
+            json!({"evacuate": true, "balance": true, "pin": "fd00000a00010001", "group": "db",
+                   "size": 2})
         );
         assert_eq!(
             Value::Object(set(Some(Pin(None)), Some("none")).made_of(object(said))),
-            json!({"evacuate": true, "group": "", "size": 2})
+            json!({"evacuate": true, "balance": true, "group": "", "size": 2})
         );
     }
 
     #[test]
     fn a_plan_says_why_a_node_goes_nowhere() {
         let plan = json!({"moves": [
+            {"node": "00000000000000cc", "from": "fd00000a00010001", "to": "fd00000a00010002",
+             "why": "cpu 900 of 1000 where it is, memory 400 of 1000 there with it", "refused": []},
             {"node": "00000000000000aa", "from": "fd00000a00010001", "to": "fd00000a00010002",
-             "refused": [{"host": "fd00000a00010001", "why": "the node is there"}]},
+             "why": null, "refused": [{"host": "fd00000a00010001", "why": "the node is there"}]},
             {"node": "00000000000000bb", "from": "fd00000a00010001", "to": null,
              "refused": [{"host": "fd00000a00010001", "why": "the node is there"},
                          {"host": "fd00000a00010002", "why": "the host has room for 0 only"}]},
@@ -247,7 +263,9 @@ mod tests {
         let shown = capture::text(false, |output| show(object(plan), output).unwrap());
         assert_eq!(
             shown,
-            "NODE              FROM             TO               WHY NOWHERE\n\
+            "NODE              FROM             TO               WHY\n\
+             00000000000000cc  fd00:a:1:1::/64  fd00:a:1:2::/64  cpu 900 of 1000 where it is, memory \
+             400 of 1000 there with it\n\
              00000000000000aa  fd00:a:1:1::/64  fd00:a:1:2::/64  -\n\
              00000000000000bb  fd00:a:1:1::/64  -                fd00:a:1:1::/64: the node is there; \
              fd00:a:1:2::/64: the host has room for 0 only\n"

@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use ovnet_engine::{Locator, Vni};
 
+use super::load::Load;
 use super::message::{ToAgent, ToManager};
 use super::moves::{MoveId, Seat, Side};
 use super::{Generation, Key, NodeId, Random, Time};
@@ -53,6 +54,8 @@ pub enum Input {
     Hint(Key),
     /// The answer to [`Output::Peers`], those that matter most first.
     Peers(MoveId, Vec<Key>),
+    /// The answer to [`Output::Measure`]; none if that could not be measured.
+    Measured(Option<Load>),
     /// The program that moves a node says something, or has ended.
     Executor(MoveId, Notice),
 }
@@ -99,6 +102,8 @@ pub enum Output {
         /// The host that has the node.
         to: Locator,
     },
+    /// Measure how busy the host was since this was asked for last.
+    Measure,
     /// Run the program that moves nodes, unless it runs for this move.
     Executor(Errand),
     /// Tell it something. What it was not told in time, because it has ended, is lost.
@@ -274,6 +279,7 @@ impl Agent {
             Input::Received(message) => self.received(message, now, out),
             Input::Hint(key) => self.hint(key, now),
             Input::Peers(id, keys) => self.peers_listed(id, keys, now, out),
+            Input::Measured(load) => self.report(load, out),
             Input::Executor(id, notice) => self.notice(id, notice, now, out),
         }
         self.flush(now, out);
@@ -295,7 +301,7 @@ impl Agent {
                 Timer::Move(id) => self.move_due(id, due, now, out),
                 Timer::Network(vni) => self.network_due(vni, due, now),
                 Timer::Port(key) => self.port_due(key, due, now, out),
-                Timer::Report => self.report(now, out),
+                Timer::Report => self.report_due(now, out),
             }
         }
         self.flush(now, out);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Agent, Output, Timer};
+use crate::core::load::Load;
 use crate::core::message::{Report, Sighting, ToManager};
 use crate::core::{Key, Time};
 
@@ -37,8 +38,14 @@ impl Sightings {
 }
 
 impl Agent {
-    pub(super) fn report(&mut self, now: Time, out: &mut Vec<Output>) {
+    /// It is time for a report. What the host's load is is asked for also while nobody would hear of
+    /// it, since it is that of the time between two questions.
+    pub(super) fn report_due(&mut self, now: Time, out: &mut Vec<Output>) {
         self.set_timer(now + self.config.report, Timer::Report);
+        out.push(Output::Measure);
+    }
+
+    pub(super) fn report(&mut self, load: Option<Load>, out: &mut Vec<Output>) {
         if !self.link.is_up() {
             return;
         }
@@ -47,6 +54,7 @@ impl Agent {
             ports: self.ports.len() as u32,
             mappings: self.cache.len() as u32,
             pending: self.asks.len() as u32,
+            load,
             sightings: sightings
                 .into_iter()
                 .map(|((sighting, key), count)| (sighting, key, count))

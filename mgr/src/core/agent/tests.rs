@@ -801,11 +801,19 @@ fn claims_of_others_addresses_are_reported() {
     rig.kernel(Event::Claim(key(3)));
     rig.kernel(Event::Claim(key(3)));
     rig.pass(SECOND * 10);
+    let measures = |it: &&Output| **it == Output::Measure;
+    assert_eq!(rig.out.iter().filter(measures).count(), 1);
+    let load = Some(Load {
+        cpu: 300,
+        memory: 400,
+    });
+    rig.input(Input::Measured(load));
     let sightings = rig.out.iter().find_map(|output| match output {
-        Output::Send(ToManager::Report(report)) => Some(report.sightings.clone()),
+        Output::Send(ToManager::Report(report)) => Some((report.load, report.sightings.clone())),
         _ => None,
     });
-    assert_eq!(sightings, Some(vec![(Sighting::Claim, key(3), 2)]));
+    let claims = vec![(Sighting::Claim, key(3), 2)];
+    assert_eq!(sightings, Some((load, claims)));
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub struct Placement {
     /// taken for dead.
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub evacuate: bool,
+    /// It is moved to another host when its own is too full (`MV6`).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub balance: bool,
     /// The one host that it may be on.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "super::host")]
     pub pin: Option<Locator>,
@@ -30,6 +33,7 @@ impl Default for Placement {
     fn default() -> Placement {
         Placement {
             evacuate: false,
+            balance: false,
             pin: None,
             group: String::new(),
             size: one(),
@@ -88,6 +92,7 @@ mod tests {
         assert_eq!(decode(b"{}"), Some(Placement::default()));
         let placement = Placement {
             evacuate: true,
+            balance: true,
             pin: Locator::new(0xfd00_000a, 2).ok(),
             group: "db".into(),
             size: 4,

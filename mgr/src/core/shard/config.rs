@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::Balance;
+
 /// The times and bounds of a manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -37,6 +39,8 @@ pub struct Config {
     pub moves: Patience,
     /// How many nodes leave hosts at a time that are dead or to be emptied.
     pub emptying: Emptying,
+    /// Whether and when nodes leave hosts that are too full.
+    pub balance: Option<Balance>,
     /// Milliseconds between 1970 and the start of the manager's clock.
     pub wall: u64,
 }
@@ -86,6 +90,7 @@ impl Default for Config {
             campaign: Duration::from_millis(200),
             moves: Patience::default(),
             emptying: Emptying::default(),
+            balance: None,
             wall: 0,
         }
     }

@@ -9,12 +9,14 @@
 //! way only: by what the store says has happened.
 
 mod alarm;
+mod balance;
 mod claim;
 mod config;
 mod job;
 mod leader;
 mod learn;
 mod lease;
+mod load;
 mod moves;
 mod moving;
 mod nodes;
@@ -44,6 +46,7 @@ use super::record::{Mapping, Name};
 use super::{Generation, Key, Random, Time};
 use crate::store::{Change, Condition, Entry, Event, Lease, Outcome, Range, Revision, Transaction};
 pub use alarm::Alarm;
+pub use balance::Balance;
 pub use config::{Config, Emptying, Patience};
 use job::{Job, Origin};
 pub use moves::Moves;
@@ -169,12 +172,15 @@ pub struct Shard {
     campaign: Option<Time>,
     sweep: sweep::Sweep,
     leases: lease::Leases,
+    loads: load::Loads,
     clocks: tending::Clocks,
     presence: tending::Presence,
     /// Something has changed that moves depend on.
     tend: bool,
     /// A host was said to have stopped: its nodes do not wait for the next tick.
     rescue: bool,
+    /// When to look next whether hosts are too full.
+    next_balance: Time,
     next_tick: Time,
     counters: Counters,
 }
@@ -227,10 +233,12 @@ impl Shard {
             campaign: None,
             sweep: sweep::Sweep::default(),
             leases: lease::Leases::default(),
+            loads: load::Loads::default(),
             clocks: tending::Clocks::default(),
             presence: tending::Presence::default(),
             tend: false,
             rescue: false,
+            next_balance: now,
             next_tick: now + config.tick,
             counters: Counters::default(),
             config,
@@ -281,6 +289,7 @@ impl Shard {
         self.sweep(now, out);
         self.moves_due(now, out);
         self.review_leases(now, out);
+        self.write_loads(now, out);
         self.empty_hosts(now, out);
         self.flush(now, out);
     }

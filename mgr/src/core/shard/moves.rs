@@ -71,6 +71,13 @@ impl Moves {
             .filter_map(|(_, id)| self.get(*id).map(|(_, revision)| (*id, revision)))
     }
 
+    /// Those that got over after a time, and when.
+    pub(super) fn over_since(&self, time: u64) -> impl Iterator<Item = (u64, &Move)> + '_ {
+        self.over
+            .range((time, MoveId(0))..)
+            .filter_map(|(since, id)| self.get(*id).map(|(it, _)| (*since, it)))
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = MoveId> + '_ {
         self.all.keys().copied()
     }

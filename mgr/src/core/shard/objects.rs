@@ -94,6 +94,7 @@ impl Shard {
         let transaction = Transaction::new()
             .when(Condition::Modified(key.clone(), *revision))
             .delete(key)
+            .delete(Name::Load(host).bytes())
             .delete(Name::Session(host).bytes());
         Ok(Plan::Write(transaction, None))
     }

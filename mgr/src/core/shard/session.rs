@@ -182,7 +182,7 @@ impl Shard {
                     self.dirty.insert(id);
                 }
             }
-            ToManager::Report(report) => self.reported(id, &report, out),
+            ToManager::Report(report) => self.reported(id, &report, now, out),
             ToManager::Beat(number) => self.beat(id, number, now, out),
             ToManager::Guarded(number) => self.guarded(id, number, out),
             ToManager::Step { id: of, step, note } => self.stepped(id, of, step, note, now, out),
@@ -258,7 +258,10 @@ impl Shard {
         self.closed(id);
     }
 
-    fn reported(&mut self, id: SessionId, report: &Report, out: &mut Vec<Output>) {
+    fn reported(&mut self, id: SessionId, report: &Report, now: Time, out: &mut Vec<Output>) {
+        if let Some(load) = report.load {
+            self.load_reported(id, load, now);
+        }
         if let Some(host) = self.host_of(id) {
             for (sighting, key, count) in &report.sightings {
                 out.push(Output::Alarm(Alarm::Sighted(host, *sighting, *key, *count)));

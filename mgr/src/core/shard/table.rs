@@ -18,7 +18,8 @@ use super::subscribers::Subscribers;
 use super::SessionId;
 use crate::core::moves::MoveId;
 use crate::core::record::{
-    self, At, Epoch, Home, Host, Manager, Move, Name, Network, Organisation, Session, Term,
+    self, At, Epoch, Home, Host, HostLoad, Manager, Move, Name, Network, Organisation, Session,
+    Term,
 };
 use crate::core::{Generation, Key, NodeId};
 use crate::store::{self, Range, Revision};
@@ -37,6 +38,7 @@ pub struct Table {
     organisations: BTreeMap<String, (Organisation, Revision)>,
     moves: Moves,
     managers: BTreeMap<u32, (Manager, Revision)>,
+    loads: BTreeMap<Locator, (HostLoad, Revision)>,
     placements: Placements,
     sessions: BTreeMap<Locator, (Session, Revision)>,
     presence: Presence,
@@ -341,6 +343,19 @@ impl Table {
             .map(|(host, (session, revision))| (*host, session, *revision))
     }
 
+    /// How busy a host is, and the revision of the record.
+    #[must_use]
+    pub fn load(&self, host: Locator) -> Option<(HostLoad, Revision)> {
+        self.loads.get(&host).copied()
+    }
+
+    /// The hosts of which it is known how busy they are.
+    pub fn loads(&self) -> impl Iterator<Item = (Locator, HostLoad, Revision)> + '_ {
+        self.loads
+            .iter()
+            .map(|(host, (load, revision))| (*host, *load, *revision))
+    }
+
     /// All hosts.
     pub fn hosts(&self) -> impl Iterator<Item = (Locator, &Host)> + '_ {
         self.hosts.iter().map(|(at, (host, _))| (*at, host))
@@ -409,6 +424,7 @@ impl Table {
                 }),
                 None => true,
             },
+            Name::Load(host) => set(&mut self.loads, host, value),
             Name::Manager(id) => set(&mut self.managers, id, value),
             Name::Placement(node) => self.placements.set(node, value),
             Name::Session(host) => set(&mut self.sessions, host, value),
@@ -440,6 +456,9 @@ impl Table {
         }
         if within("organisation/") {
             names.extend(self.organisations.keys().cloned().map(Name::Organisation));
+        }
+        if within("load/") {
+            names.extend(self.loads.keys().map(|host| Name::Load(*host)));
         }
         if within("manager/") {
             names.extend(self.managers.keys().map(|id| Name::Manager(*id)));

@@ -21,11 +21,18 @@ use crate::core::{Key, NodeId, Time};
 type Leaving = BTreeMap<NodeId, (Locator, Reason)>;
 
 impl Shard {
-    /// Begins to move what has to go elsewhere, as much at a time as the bounds admit.
+    /// Begins to move what has to go elsewhere, and what had better, as much at a time as the bounds
+    /// admit.
     pub(super) fn empty_hosts(&mut self, now: Time, out: &mut Vec<Output>) {
         if !self.is_leader() {
             return;
         }
+        let mut room = self.room();
+        self.empty(&mut room, now, out);
+        self.balance_hosts(&mut room, now, out);
+    }
+
+    fn empty(&mut self, room: &mut Room, now: Time, out: &mut Vec<Output>) {
         let leaving = self.leaving();
         let moving = |node: &NodeId| self.table.moves().of_node(*node).is_some();
         let waiting: Vec<_> = leaving
@@ -38,7 +45,6 @@ impl Shard {
         }
         let drained: BTreeSet<_> = waiting.iter().map(|(_, host, _)| *host).collect();
         let mut world = self.world(Some(&drained));
-        let mut room = self.room();
         for (node, host, reason) in waiting {
             if !room.take(host, reason) {
                 continue;
@@ -142,6 +148,7 @@ impl Shard {
                 draining: host.draining,
                 alive,
                 others: others.get(&at).copied().unwrap_or(0),
+                load: self.table.load(at).map(|(load, _)| load.load()),
             };
             world.host(at, host);
         }
@@ -161,6 +168,7 @@ impl Shard {
                 group: said.group,
                 moving: self.table.moves().of_node(node).is_some(),
                 failed: failed.remove(&node).unwrap_or_default(),
+                balance: said.balance,
             };
             world.node(node, record);
         }
@@ -207,7 +215,7 @@ pub enum Plan {
 }
 
 /// How many moves may begin.
-struct Room {
+pub(super) struct Room {
     each: usize,
     left: usize,
     rescues: usize,
@@ -216,7 +224,7 @@ struct Room {
 
 impl Room {
     /// Takes the place of a move from a host, if there is one.
-    fn take(&mut self, host: Locator, reason: Reason) -> bool {
+    pub(super) fn take(&mut self, host: Locator, reason: Reason) -> bool {
         if reason == Reason::Failure {
             let some = self.rescues > 0;
             self.rescues = self.rescues.saturating_sub(1);

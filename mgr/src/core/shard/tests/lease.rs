@@ -26,7 +26,7 @@ fn rig() -> Rig {
 
 impl Rig {
     /// The store says that the manager is.
-    fn is_alive(&mut self, lease: Lease) {
+    pub(super) fn is_alive(&mut self, lease: Lease) {
         self.input(Input::Leased(lease));
         self.change(Name::Manager(7), None);
         self.has_said_so(after(0));
@@ -42,22 +42,22 @@ impl Rig {
         self.happens(flight, transaction, now);
     }
 
-    fn at(&mut self, now: Time) {
+    pub(super) fn at(&mut self, now: Time) {
         self.shard.wake(now, &mut self.out);
     }
 
-    fn hear(&mut self, now: Time, session: u32, message: ToManager) {
+    pub(super) fn hear(&mut self, now: Time, session: u32, message: ToManager) {
         let input = Input::Received(SessionId(session), message);
         self.shard.handle(input, now, &mut self.out);
     }
 
     /// The transaction that is under way happens.
-    fn carry_out(&mut self, now: Time) {
+    pub(super) fn carry_out(&mut self, now: Time) {
         let (flight, transaction) = self.transaction();
         self.happens(flight, transaction, now);
     }
 
-    fn happens(&mut self, flight: Flight, transaction: Transaction, now: Time) {
+    pub(super) fn happens(&mut self, flight: Flight, transaction: Transaction, now: Time) {
         self.revision += 1;
         let modified = self.revision;
         let events = transaction.writes.into_iter().map(|write| match write {
@@ -351,7 +351,7 @@ fn many_silent_hosts_at_once_are_left_alone() {
 
 impl Rig {
     /// Nodes that are read, for orders about them.
-    fn reads(&mut self) -> Vec<(Flight, NodeId)> {
+    pub(super) fn reads(&mut self) -> Vec<(Flight, NodeId)> {
         let mut reads = Vec::new();
         self.out.retain(|output| match output {
             Output::Read(flight, Name::Node(node)) => {
@@ -364,7 +364,7 @@ impl Rig {
     }
 
     /// The node of network 1 with that address is read, and is on host 1.
-    fn answer(&mut self, flight: Flight, node: NodeId, n: u8) {
+    pub(super) fn answer(&mut self, flight: Flight, node: NodeId, n: u8) {
         let record = Node {
             name: String::new(),
             vni: vni(1),
@@ -387,7 +387,7 @@ impl Rig {
     }
 
     /// The move that is being written.
-    fn moved(&mut self) -> record::Move {
+    pub(super) fn moved(&mut self) -> record::Move {
         let (_, transaction) = self.transaction();
         let moves = transaction.writes.iter().filter_map(|write| match write {
             Write::Put { key, value, .. } => match Name::parse(key) {

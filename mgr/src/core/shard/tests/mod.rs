@@ -2,9 +2,11 @@
 
 //! A manager, told by hand what the store holds and what agents say.
 
+mod balance;
 mod claims;
 mod leader;
 mod lease;
+mod load;
 mod moves;
 mod networks;
 mod orders;
