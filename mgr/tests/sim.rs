@@ -100,7 +100,7 @@ fn a_crash_at_any_step_is_recovered_from() {
 /// more, and what has changed, it is told. Messages arrive, and in order, as on a stream.
 #[test]
 fn what_hosts_know_is_kept_right_without_asking_again() {
-    for seed in 1..31 {
+    for seed in 1..61 {
         let mut scenario = Scenario {
             loss: 0,
             duplication: 0,

@@ -48,6 +48,7 @@ impl Agent {
 
     pub(super) fn answered(&mut self, key: Key) {
         self.asks.remove(&key);
+        self.is_told_from_now(key);
     }
 
     pub(super) fn is_busy(&self, key: Key) -> bool {

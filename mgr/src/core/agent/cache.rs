@@ -23,6 +23,9 @@ pub struct Entry {
     pub mac: Option<Mac>,
     /// When this was confirmed last, or came to be [`Place::Moved`].
     fresh: Time,
+    /// The manager has answered a question about it since it knows what this host uses, and so tells of
+    /// what changes. What it said without being asked means nothing of the kind.
+    told: bool,
     /// When it is given up if it is not confirmed until then.
     hard: Time,
     /// When to look at it again.
@@ -309,6 +312,10 @@ impl Agent {
                 _ => self.random.jitter(self.config.soft_ttl),
             };
         let hard = fresh + self.config.hard_ttl;
+        let told = self
+            .cache
+            .get(&key)
+            .is_some_and(|entry| entry.told && entry.generation != Generation::NONE);
         self.cache.insert(
             key,
             Entry {
@@ -316,6 +323,7 @@ impl Agent {
                 place,
                 mac,
                 fresh,
+                told,
                 hard,
                 due,
             },
@@ -383,7 +391,9 @@ impl Agent {
 
     /// Asks about everything again, a little at a time.
     pub(super) fn refresh_all(&mut self, now: Time) {
-        self.told_since = now;
+        for entry in self.cache.values_mut() {
+            entry.told = false;
+        }
         let keys: Vec<_> = self
             .cache
             .iter()
@@ -431,20 +441,24 @@ impl Agent {
         for key in keys {
             // It will not be said when it changes.
             if let Some(entry) = self.cache.get_mut(&key) {
-                entry.fresh = entry.fresh.min(self.told_since);
+                entry.told = false;
             }
             self.reschedule(key, now);
         }
     }
 
-    /// Whether the manager has confirmed a mapping since it knows what this host uses, and so will
-    /// say when it changes.
+    /// Whether the manager will say when a mapping changes.
     pub(super) fn is_told_of(&self, key: Key) -> bool {
-        let told = |entry: &Entry| {
-            matches!(entry.place, Place::Remote(_) | Place::Peer(..))
-                && entry.fresh > self.told_since
-        };
+        let told =
+            |entry: &Entry| matches!(entry.place, Place::Remote(_) | Place::Peer(..)) && entry.told;
         self.cache.get(&key).is_some_and(told)
+    }
+
+    /// The manager has answered a question: from now on it tells of what changes.
+    pub(super) fn is_told_from_now(&mut self, key: Key) {
+        if let Some(entry) = self.cache.get_mut(&key) {
+            entry.told = true;
+        }
     }
 
     /// Makes sure of a mapping another time, and does not give it up before that.

@@ -157,8 +157,6 @@ pub struct Agent {
     seen: Generation,
     /// No answer about an unknown key that is older than what was known of a forgotten one.
     floor: Generation,
-    /// What was confirmed after that the manager will say when it changes.
-    told_since: Time,
     cache: BTreeMap<Key, Entry>,
     asks: BTreeMap<Key, Ask>,
     ports: BTreeMap<Key, Port>,
@@ -238,7 +236,6 @@ impl Agent {
             link: Link::default(),
             seen: Generation::NONE,
             floor: Generation::NONE,
-            told_since: now,
             cache: BTreeMap::new(),
             asks: BTreeMap::new(),
             ports: BTreeMap::new(),

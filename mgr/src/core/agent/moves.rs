@@ -607,6 +607,8 @@ impl Agent {
             if let Some((generation, host, mac)) = self.redirect(key) {
                 self.insert(key, generation, Place::Remote(host), mac, now);
                 self.set(key, generation, Place::Remote(host));
+                // The manager does not say when it changes before it was asked.
+                self.ask(key);
             } else if !self.cache.contains_key(&key) {
                 self.ask(key);
             }

@@ -328,6 +328,24 @@ fn a_manager_that_has_too_much_to_do_is_asked_again_when_it_says() {
 }
 
 #[test]
+fn what_the_manager_says_unasked_is_no_reason_to_wait_for_more() {
+    let mut rig = Rig::new();
+    rig.pass(SECOND);
+    rig.kernel(Event::Miss {
+        key: key(1),
+        from: None,
+    });
+    assert_eq!(rig.asked(key(1)), 1);
+    rig.push(key(1), found(20, 2));
+    rig.hear(ToAgent::Busy {
+        keys: vec![key(1)],
+        after: 2000,
+    });
+    rig.pass(SECOND * 4);
+    assert_eq!(rig.asked(key(1)), 1);
+}
+
+#[test]
 fn what_the_manager_tells_of_anyway_is_not_asked_for_again_while_it_has_too_much_to_do() {
     let mut rig = Rig::new();
     rig.pass(SECOND);
