@@ -652,6 +652,22 @@ fn a_port_that_a_node_left_behind_is_claimed_when_the_node_may_be_back() {
 }
 
 #[test]
+fn a_host_that_forwards_for_a_node_asks_about_it_when_it_comes_back() {
+    let mut rig = Rig::new();
+    rig.bind(key(1), 20);
+    rig.told(away(State::Freeze, 23));
+    rig.kernel(Event::Frozen(key(1)));
+    rig.told(committed(away(State::Commit, 30)));
+    rig.told(committed(away(State::Settled, 32)));
+    assert_eq!(rig.asked(key(1)), 0);
+    rig.told(Move {
+        id: MoveId(ID.0 + 1),
+        ..committed(here(State::Prepare, 33))
+    });
+    assert_eq!(rig.asked(key(1)), 1, "nobody would say if it did not come");
+}
+
+#[test]
 fn a_node_that_has_no_port_yet_is_not_given_back_while_it_is_moved_here() {
     let mut rig = Rig::new();
     rig.told(here(State::Freeze, 23));
