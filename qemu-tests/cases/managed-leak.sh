@@ -30,6 +30,7 @@ pings A 10.0.0.3
 sleep 1.5
 
 ip -n R route add blackhole "$MANAGER_AT/128"
+ip -n M route add blackhole "${LOCATOR[R]}"
 move=$(in_ns M ovctl --server http://127.0.0.1:8440 --token-file "$DAEMONS/M/token" \
   move start $G "${LOCATOR[T]}" --leaked --detach)
 [[ $(api GET "/v1/moves/$move") == *'"reason":"leak"'* ]] || fail "$(api GET "/v1/moves/$move")"
@@ -59,6 +60,7 @@ maps R 7 10.0.0.3 "\"locator\":\"${LOCATOR[S]}\""
 
 # Whoever may know learns of it by the manager.
 ip -n R route del blackhole "$MANAGER_AT/128"
+ip -n M route del blackhole "${LOCATOR[R]}"
 eventually 60 is_mapping R 7 10.0.0.3 "\"locator\":\"${LOCATOR[T]}\""
 pings A 10.0.0.3
 eventually 60 bash -c ". /ovnet/lib.sh; [[ \$(exchange GET /v1/moves/$move) == *'\"state\":\"settled\",\"times\"'* ]]"
